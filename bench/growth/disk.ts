@@ -1,3 +1,4 @@
+import { RECEIPT_TABLES } from '../measuring/receipt-tables.js';
 import { withSql } from './stand.js';
 
 export interface Disk {
@@ -10,7 +11,7 @@ export interface Disk {
   share: number;
 }
 
-const TABLES = ['messages', 'chat_events', 'message_search', 'receipts', 'decisions', 'members', 'chats'];
+const TABLES = ['messages', 'chat_events', 'message_search', ...RECEIPT_TABLES, 'decisions', 'members', 'chats'];
 /** By the size of the rows, and by their number. A row takes four more bytes in its page. */
 const SENT_SHARES = `
   (sum(pg_column_size(t.*) + 4) FILTER (WHERE type = 'message.created'))::float8 / sum(pg_column_size(t.*) + 4) AS of_bytes,

@@ -77,6 +77,7 @@ export async function measureSends(
 
 async function round(stand: Stand, sender: Sender, count: number, prefix: string): Promise<SendRound> {
   const cpu = () => ({ postgres: cpuSeconds([stand.postgresPid]), worker: cpuSeconds([sender.pid]) });
+  const receiptsBefore = await countReceipts(sender.url);
   const walBefore = await walPosition(sender.url);
   const before = cpu();
   const began = performance.now();
@@ -84,13 +85,7 @@ async function round(stand: Stand, sender: Sender, count: number, prefix: string
   const seconds = (performance.now() - began) / 1_000;
   const after = cpu();
   const walAfter = await walPosition(sender.url);
-  const stored = await withSql(sender.url, async (sql) => {
-    const { rows } = await sql.query(
-      'SELECT count(*)::int AS stored FROM receipts WHERE command_id >= $1 AND command_id < $2',
-      [prefix, `${prefix}~`],
-    );
-    return rows[0].stored as number;
-  });
+  const stored = (await countReceipts(sender.url)) - receiptsBefore;
   return {
     postgres: ((after.postgres - before.postgres) / count) * MICROSECONDS,
     worker: ((after.worker - before.worker) / count) * MICROSECONDS,
@@ -98,6 +93,13 @@ async function round(stand: Stand, sender: Sender, count: number, prefix: string
     wal: (walAfter - walBefore) / count,
     faults: ledgerFaults(ledger, stored),
   };
+}
+
+async function countReceipts(url: string): Promise<number> {
+  return withSql(
+    url,
+    async (sql) => (await sql.query('SELECT count(*)::int AS receipts FROM receipts')).rows[0].receipts,
+  );
 }
 
 /** Of the whole server, which has no other clients. */

@@ -1,4 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { RECEIPT_TABLES } from '../measuring/receipt-tables.js';
 import { linePlot, type Point } from '../reporting/plot.js';
 import type { TrafficLedger } from './chat-traffic.js';
 import { bytesPerMessage, bytesPerRow, type Disk } from './disk.js';
@@ -151,7 +152,7 @@ export function steadyPlots({ samples }: SteadyResult): Record<string, TopLevelS
       y: { title: 'rows' },
       points: tables(
         ({ dead }) => dead,
-        ({ updates, table }) => updates > 0 || table === 'receipts',
+        ({ updates, table }) => updates > 0 || RECEIPT_TABLES.includes(table),
       ),
     }),
     memory: linePlot({

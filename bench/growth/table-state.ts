@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type pg from 'pg';
+import { RECEIPT_TABLES } from '../measuring/receipt-tables.js';
 
 export interface TableState {
   table: string;
@@ -19,7 +20,7 @@ export const WATCHED = [
   'members',
   'messages',
   'chat_events',
-  'receipts',
+  ...RECEIPT_TABLES,
   'decisions',
   'reactions',
   'workers',

@@ -1,4 +1,5 @@
 import { query } from '../running/private-services.js';
+import { tableName } from './receipt-tables.js';
 
 /** Bytes per message, from a run of messages of 200 bytes: the rows of a table with its indexes. */
 export interface DiskFigures {
@@ -29,10 +30,10 @@ export async function tableSizes(databaseUrl: string): Promise<Size[]> {
   await query(databaseUrl, `SELECT gin_clean_pending_list('${SEARCH_INDEX}')`);
   return query<Size>(
     databaseUrl,
-    `SELECT c.relname AS name, coalesce(t.relname, c.relname) AS "table",
+    `SELECT c.relname AS name, ${tableName('coalesce(t.relname, c.relname)')} AS "table",
        (pg_relation_size(c.oid) + CASE c.reltoastrelid WHEN 0 THEN 0 ELSE pg_relation_size(c.reltoastrelid) END)::float8 AS bytes
      FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
-     WHERE coalesce(t.relname, c.relname) IN ('messages', 'chat_events', 'receipts', 'decisions', '${SEARCH_TABLE}') AND c.relkind IN ('r', 'i')
+     WHERE ${tableName('coalesce(t.relname, c.relname)')} IN ('messages', 'chat_events', 'receipts', 'decisions', '${SEARCH_TABLE}') AND c.relkind IN ('r', 'i')
      ORDER BY "table", c.relkind DESC, name`,
   );
 }

@@ -14,6 +14,7 @@ import { createHash } from 'node:crypto';
 import amqp from 'amqplib';
 import pg from 'pg';
 import { v7 } from 'uuid';
+import { storedReceiptKey } from '../../src/adapters/stores/prisma/receipts/receipt-key.js';
 import { EVENT_CONTENT_TYPE } from '../../src/contract/messages/events.js';
 import { names } from '../../src/contract/messages/topology.js';
 import { Population } from '../population/population.js';
@@ -179,9 +180,10 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
           SELECT $9, $10::int8 + n, 'message.created', 'default', chat_id, sequence, actor_id, command_id, $8
           FROM unnest($1::uuid[], $2::int8[], $5::text[], $7::text[]) WITH ORDINALITY t(chat_id, sequence, actor_id, command_id, n)),
         r AS (
-          INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-          SELECT 'default', actor_id, command_id, decode(hash, 'hex'), receipt::json, $8
-          FROM unnest($5::text[], $7::text[], $11::text[], $12::text[]) t(actor_id, command_id, hash, receipt)),
+          INSERT INTO receipts (slot, key, content_hash, chat_id, message_id, decision_id, sequence, at, tenant_id, actor_id, rest)
+          SELECT 0, key, hash, chat_id, message_id, decision_id, sequence, $8, 'default', actor_id, ''
+          FROM unnest($12::uuid[], $11::uuid[], $1::uuid[], $3::uuid[], $23::uuid[], $2::int8[], $5::text[])
+            t(key, hash, chat_id, message_id, decision_id, sequence, actor_id)),
         k AS (
           UPDATE members m SET read_sequence = w.sequence, read_ordinal = w.ordinal
           FROM unnest($13::uuid[], $14::text[], $15::int8[], $16::int8[]) w(chat_id, user_id, sequence, ordinal)
@@ -204,8 +206,10 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
         at,
         partition,
         position,
-        batch.map(({ delivery }) => createHash('sha256').update(delivery.content).digest('hex')),
-        batch.map((sent) => receiptOf(sent, at)),
+        batch.map(({ delivery }) => createHash('sha256').update(delivery.content).digest('hex').slice(0, 32)),
+        batch.map((sent) =>
+          storedReceiptKey({ tenantId: 'default', actorId: sent.actorId, commandId: commandId(sent) }),
+        ),
         marks.map(({ chatId }) => chatId),
         marks.map(({ actorId }) => actorId),
         marks.map(({ sequence }) => sequence),
@@ -216,6 +220,7 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
         kept.map(({ chatId }) => chatId),
         kept.map(attributesOf),
         through,
+        batch.map(({ decisionId }) => decisionId),
       ],
     });
     await client.query('COMMIT');

@@ -10,11 +10,14 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import amqp from 'amqplib';
 import { v7 } from 'uuid';
 import { PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
+import { storedReceiptKey } from '../../src/adapters/stores/prisma/receipts/receipt-key.js';
 import { names } from '../../src/contract/messages/topology.js';
 
 const AT_ONCE = 10;
 const TRANSACTION_LIMIT_MS = 60_000;
 const TENANT = 'default';
+/** It does not compare contents. */
+const NO_HASH = '00000000-0000-0000-0000-000000000000';
 
 const namespace = process.env.CHAT_NAMESPACE ?? 'chat';
 const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
@@ -38,8 +41,8 @@ interface Sent {
 /** In one transaction: returns an earlier receipt, else writes every row of the message. */
 async function store({ commandId, actorId, chatId, body }: Sent, now: Date) {
   return database.$transaction(async (tx) => {
-    const key = { tenantId: TENANT, actorId, commandId };
-    const earlier = await tx.receipt.findUnique({ where: { tenantId_actorId_commandId: key } });
+    const key = storedReceiptKey({ tenantId: TENANT, actorId, commandId });
+    const earlier = await tx.receipt.findUnique({ where: { key } });
     if (earlier !== null) return null;
     const member = await tx.member.findUnique({ where: { chatId_userId: { chatId, userId: actorId } } });
     if (member === null) throw new Error('not a member');
@@ -61,12 +64,17 @@ async function store({ commandId, actorId, chatId, body }: Sent, now: Date) {
         ...{ chatId, sequence, actorId, commandId, at: now },
       },
     });
-    const receipt = {
+    const { messageId } = message;
+    await tx.receipt.create({
+      data: {
+        ...{ slot: 0, key, contentHash: NO_HASH, chatId, messageId, sequence, at: now },
+        ...{ tenantId: TENANT, actorId, rest: '' },
+      },
+    });
+    return {
       ...{ commandId, type: 'message.send', status: 'accepted', tenantId: TENANT, chatId, replayed: false },
-      ...{ messageId: message.messageId, sequence: Number(sequence), at: now.toISOString() },
+      ...{ messageId, sequence: Number(sequence), at: now.toISOString() },
     };
-    await tx.receipt.create({ data: { ...key, contentHash: new Uint8Array(), receipt, createdAt: now } });
-    return receipt;
   });
 }
 

@@ -27,7 +27,8 @@ async function handle(message: amqp.ConsumeMessage): Promise<void> {
   try {
     await client.query('BEGIN');
     const receipt = await client.query(
-      `INSERT INTO receipts VALUES ('default', $1, $2, '\\x', '{}', now()) ON CONFLICT DO NOTHING`,
+      `INSERT INTO receipts (slot, key, content_hash, at, tenant_id, actor_id, rest)
+       VALUES (0, receipt_key('default', $1, $2), md5('')::uuid, now(), 'default', $1, '') ON CONFLICT DO NOTHING`,
       [actorId, messageId],
     );
     if (receipt.rowCount === 0) throw new Error('a repeat');

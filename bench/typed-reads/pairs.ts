@@ -7,14 +7,17 @@ import { PrismaLogReader } from '../../src/adapters/stores/prisma/log/prisma-log
 import { PrismaChatPartitions } from '../../src/adapters/stores/prisma/prisma-chat-partitions.js';
 import { PrismaPartitionRegistry } from '../../src/adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaChatQueries } from '../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
+import { storedReceiptKey } from '../../src/adapters/stores/prisma/receipts/receipt-key.js';
+import {
+  RECEIPT_COLUMNS,
+  type ReceiptRow,
+  toStoredReceipt,
+} from '../../src/adapters/stores/prisma/receipts/receipt-rows.js';
 import {
   MEMBER_COLUMNS,
   type MemberRow,
   milliseconds,
-  STORED_RECEIPT_COLUMNS,
-  type StoredReceiptRow,
   toMember,
-  toStoredReceipt,
   toUser,
   USER_COLUMNS,
   type UserRow,
@@ -40,10 +43,9 @@ export const LOAD = `
   INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
   SELECT '${TENANT_ID}', 'user-' || n, 'Name of ' || n, 'https://example.org/' || n, 'human', '{"locale":"en","theme":{"dark":true}}',
     '{"teams":["blue","green"],"level":3}', 1, now(), now() FROM generate_series(1, ${ROWS}) n;
-  INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-  SELECT '${TENANT_ID}', 'user-' || n, n::text, sha256(n::text::bytea), json_build_object('commandId', n::text, 'status', 'accepted',
-    'chatId', ${uuid('n')}, 'sequence', n, 'messageId', ${uuid('n')}, 'at', '2026-11-29T08:00:00.000Z', 'reason', null), now()
-  FROM generate_series(1, ${ROWS}) n;
+  INSERT INTO receipts (slot, key, content_hash, chat_id, message_id, decision_id, sequence, at, tenant_id, actor_id, rest)
+  SELECT 0, receipt_key('${TENANT_ID}', 'user-' || n, n::text), md5(n::text)::uuid, ${uuid('n')}, ${uuid('n')}, ${uuid('n')}, n, now(),
+    '${TENANT_ID}', 'user-' || n, '' FROM generate_series(1, ${ROWS}) n;
   INSERT INTO policies (version, source) VALUES ('default-1@0123456789ab', repeat('rules: []
 ', 400));
   INSERT INTO decisions (decision_id, at, tenant_id, actor_id, command_id, chat_id, action, effect, rule, policy_version, attributes,
@@ -100,11 +102,11 @@ export function pairs(database: PrismaClient): Pair[] {
     {
       name: 'receipt',
       raw: async (n) => {
-        const { tenantId, actorId, commandId } = receipt(n);
-        const [found] = await ask<StoredReceiptRow>(Prisma.sql`
-          SELECT ${STORED_RECEIPT_COLUMNS} FROM receipts r
-          WHERE r.tenant_id = ${tenantId} AND r.actor_id = ${actorId} AND r.command_id = ${commandId}`);
-        return found && toStoredReceipt(found);
+        const key = receipt(n);
+        const [found] = await ask<ReceiptRow>(
+          Prisma.sql`SELECT ${RECEIPT_COLUMNS} FROM receipts r WHERE r.key = ${storedReceiptKey(key)}::uuid`,
+        );
+        return found && toStoredReceipt(key, found);
       },
       typed: (n) => queries.findReceipt(receipt(n)),
     },

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { SEARCH_CONSUMER } from '../../../src/application/search/search-indexer.js';
 import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
+import { RECEIPT_TABLES } from '../../measuring/receipt-tables.js';
 import { COUNT_USER_CHATS } from '../../population/user-chats.js';
 import { showProgress } from '../../running/progress.js';
 import { buildIndexes, takeIndexes } from './bulk-indexes.js';
@@ -10,7 +11,7 @@ import { COLUMNS, LoadedRows, type LoadedTable } from './loaded-rows.js';
 
 /** Of the large tables. Rows of several partitions arrive interleaved, as they would from workers. */
 const COPIES_A_TABLE = 2;
-const BULK_TABLES = ['messages', 'message_search', 'chat_events', 'receipts', 'members'] as const;
+const BULK_TABLES = ['messages', 'message_search', 'chat_events', ...RECEIPT_TABLES, 'members'];
 const SESSION = `SET work_mem = '256MB'; SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 1;
   SET synchronous_commit = off; SET statement_timeout = 0`;
 

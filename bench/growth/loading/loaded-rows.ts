@@ -1,6 +1,8 @@
 /**
  * Every row of a loaded store, as Parley would have written it: lines in the text format of COPY, in the order of time.
  */
+import { storedReceiptKey } from '../../../src/adapters/stores/prisma/receipts/receipt-key.js';
+import { toReceiptRow } from '../../../src/adapters/stores/prisma/receipts/receipt-rows.js';
 import { senderKey, wordsColumn } from '../../../src/adapters/stores/prisma/search/search-columns.js';
 import { acceptedReceipt } from '../../../src/application/idempotency/accepted-receipt.js';
 import { contentHash } from '../../../src/contract/messages/content-hash.js';
@@ -25,7 +27,7 @@ export const COLUMNS = {
   messages: `chat_id, sequence, message_id, tenant_id, ordinal, sender_id, revision, body, created_at, command_uuid`,
   message_search: `message_id, created_at, revision, chat_key, sender_key, words`,
   chat_events: `partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at, payload`,
-  receipts: `tenant_id, actor_id, command_id, content_hash, receipt, created_at`,
+  receipts: `slot, key, content_hash, chat_id, message_id, decision_id, sequence, at, tenant_id, actor_id, rest`,
 } as const;
 export type LoadedTable = keyof typeof COLUMNS;
 
@@ -201,13 +203,17 @@ export class LoadedRows {
     came: object,
   ): Promise<void> {
     const { type, commandId, actorId, chatId, at, data } = command;
-    const hash = Buffer.from(contentHash(type, { tenantId: TENANT_ID, actorId, chatId, data })).toString('hex');
     const identity = { type, commandId, tenantId: TENANT_ID, actorId, chatId };
-    const receipt = JSON.stringify({
-      ...acceptedReceipt(identity as Parameters<typeof acceptedReceipt>[0], at),
-      ...came,
-    });
-    await this.put('receipts', chat, `${TENANT_ID}\t${actorId}\t${commandId}\t\\\\x${hash}\t${receipt}\t${at}`);
+    const receipt = { ...acceptedReceipt(identity as Parameters<typeof acceptedReceipt>[0], at), ...came };
+    const hashed = contentHash(type, { tenantId: TENANT_ID, actorId, chatId, data });
+    const row = toReceiptRow({ ...identity, contentHash: hashed, receipt, at: new Date(at) });
+    const ids = [row.chatId, row.messageId, row.decisionId, row.sequence].map((value) => value ?? '\\N').join('\t');
+    const key = storedReceiptKey(identity);
+    await this.put(
+      'receipts',
+      chat,
+      `0\t${key}\t${row.contentHash}\t${ids}\t${at}\t${TENANT_ID}\t${actorId}\t${row.rest}`,
+    );
   }
 
   private async put(table: LoadedTable, chat: number, line: string): Promise<void> {

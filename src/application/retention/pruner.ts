@@ -1,6 +1,6 @@
 /** Deletes rows whose retention is over. The worker that leads the cluster calls it at each tick. */
 
-import type { CommandStore } from '../ports/store/command-store.js';
+import { type CommandStore, StoreError } from '../ports/store/command-store.js';
 import type { DecisionLog } from '../ports/store/decision-log.js';
 import type { Prunable, WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import type { BackgroundTasks } from '../runtime/background-tasks.js';
@@ -15,8 +15,8 @@ export const PRUNE_CHUNK = 5_000;
  */
 export const ATTEMPT_RETENTION_MS = 7 * 24 * 3_600_000;
 
-/** Deletes rows older than `before` and returns the number of rows that each statement deleted. */
-type PruneChunk = (before: Date) => Promise<number[]>;
+/** Deletes rows older than `before`. `isDone` is false if there may be more of them. */
+type PruneChunk = (before: Date) => Promise<{ rows: number; isDone: boolean }>;
 
 export interface PrunerDeps {
   partitions: number;
@@ -45,10 +45,16 @@ export class Pruner {
     const { store, decisions, receiptRetentionMs, decisionRetentionMs } = this.deps;
     const start = (what: Prunable, retentionMs: number, chunk: PruneChunk) =>
       this.background.start(`pruning of ${what}`, () => this.prune(what, retentionMs, chunk));
-    start('receipts', receiptRetentionMs, async (before) => [await store.pruneReceipts(before, PRUNE_CHUNK)]);
-    start('rejected_commands', receiptRetentionMs, (before) => this.pruneRejectedCommands(before, signal));
-    start('attempts', ATTEMPT_RETENTION_MS, async (before) => [await store.pruneAttempts(before, PRUNE_CHUNK)]);
-    start('decisions', decisionRetentionMs, async (before) => [await decisions.prune(before, PRUNE_CHUNK)]);
+    start('receipts', receiptRetentionMs, async () => {
+      return { rows: await store.pruneReceipts(receiptRetentionMs), isDone: true };
+    });
+    start('rejected_commands', receiptRetentionMs, async (before) => {
+      return ofChunks(await this.pruneRejectedCommands(before, signal));
+    });
+    start('attempts', ATTEMPT_RETENTION_MS, async (before) =>
+      ofChunks([await store.pruneAttempts(before, PRUNE_CHUNK)]),
+    );
+    start('decisions', decisionRetentionMs, async (before) => ofChunks([await decisions.prune(before, PRUNE_CHUNK)]));
   }
 
   /** One partition after another, because each statement locks the row of one partition. */
@@ -63,12 +69,22 @@ export class Pruner {
     const { time, logger, observer } = this.deps;
     if (time.elapsedMs() - (this.prunedAt.get(what) ?? Number.NEGATIVE_INFINITY) < PRUNE_INTERVAL_MS) return;
     const before = new Date(time.now().getTime() - retentionMs);
-    const chunks = await chunk(before);
-    // A full chunk means that there are more rows, so pruning continues at the next tick.
-    if (chunks.every((rows) => rows < PRUNE_CHUNK)) this.prunedAt.set(what, time.elapsedMs());
-    const pruned = chunks.reduce((sum, rows) => sum + rows, 0);
+    const { rows: pruned, isDone } = await chunk(before).catch((error: unknown) => {
+      // Batches wait while the pruning waits for a lock, so the next attempt is not made at once.
+      if (error instanceof StoreError && error.kind === 'contention') this.prunedAt.set(what, time.elapsedMs());
+      throw error;
+    });
+    if (isDone) this.prunedAt.set(what, time.elapsedMs());
     if (pruned === 0) return;
     observer.pruned(what, pruned);
     logger.info(`${what} pruned`, { pruned, before: before.toISOString() });
   }
+}
+
+/** A full chunk means that there are more rows. Then pruning continues at the next tick. */
+function ofChunks(chunks: readonly number[]): { rows: number; isDone: boolean } {
+  return {
+    rows: chunks.reduce((sum, rows) => sum + rows, 0),
+    isDone: chunks.every((rows) => rows < PRUNE_CHUNK),
+  };
 }

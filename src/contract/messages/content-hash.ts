@@ -12,15 +12,27 @@ const canonicalize = canonicalizeModule as unknown as (value: unknown) => string
  */
 export const CANONICAL_REFUSED_MAX_BYTES = 16 * 1024;
 
-function sha256(type: string, content: string | Uint8Array): Uint8Array {
+/**
+ * Of the 32 bytes of SHA-256. Two contents with the same 16 bytes take 2^64 attempts to find, and only the producer
+ * that made both would get the receipt of the first for the second.
+ */
+export const CONTENT_HASH_BYTES = 16;
+
+function hashOf(type: string, content: string | Uint8Array): Uint8Array {
   // A single call costs half as much.
-  if (typeof content === 'string') return hash('sha256', `${type}\n${content}`, 'buffer');
-  return createHash('sha256').update(`${type}\n`).update(content).digest();
+  const sha256 =
+    typeof content === 'string'
+      ? hash('sha256', `${type}\n${content}`, 'buffer')
+      : createHash('sha256').update(`${type}\n`).update(content).digest();
+  return sha256.subarray(0, CONTENT_HASH_BYTES);
 }
 
-/** SHA-256 over the type and the canonical form (RFC 8785) of an accepted command's body, with its tenant filled in. */
+/**
+ * The first half of SHA-256 over the type and the canonical form (RFC 8785) of an accepted command's body, with its
+ * tenant filled in.
+ */
 export function contentHash(type: string, parsed: Record<string, unknown>): Uint8Array {
-  return sha256(type, canonicalize(parsed));
+  return hashOf(type, canonicalize(parsed));
 }
 
 /**
@@ -30,7 +42,7 @@ export function contentHash(type: string, parsed: Record<string, unknown>): Uint
 export function refusedContentHash(type: string, parsed: Record<string, unknown> | null, body: Uint8Array): Uint8Array {
   const isComparable =
     parsed !== null && body.byteLength <= CANONICAL_REFUSED_MAX_BYTES && jsonFault(parsed) === undefined;
-  return isComparable ? contentHash(type, parsed) : sha256(type, body);
+  return isComparable ? contentHash(type, parsed) : hashOf(type, body);
 }
 
 /** SHA-256 over the canonical form (RFC 8785) of a JSON value that we created. */

@@ -85,6 +85,12 @@ export const otherRows: readonly OtherRow[] = [
     files: ['property/simulation/simulation.test.js'],
   },
   {
+    name: 'tests-receipts',
+    row: 'clocks skewed by an hour',
+    what: 'two workers race for the same commands while a new period of receipts begins; a planted bug is found',
+    files: ['integration/prisma/receipts/receipt-periods.test.js'],
+  },
+  {
     name: 'tests-full-dispatch',
     row: 'slow or absent dispatch consumer',
     what: 'a full queue refuses events; they wait in the log and are published in order',

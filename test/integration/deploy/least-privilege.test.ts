@@ -272,6 +272,33 @@ describe('With the documented minimal rights', function () {
     await refused(api.env.DATABASE_URL ?? '', prune(0));
   });
 
+  it('a worker empties tables of old receipts only with the function, and never the present one', async () => {
+    const { DATABASE_URL: asWorker = '' } = worker.env;
+    const stored = async () => {
+      const count = 'SELECT count(*)::int4 AS count FROM receipts';
+      return (await rowsOf<{ count: number }>(asWorker, count))[0]?.count ?? 0;
+    };
+    const before = await stored();
+    expect(before).to.be.at.least(1);
+    const begin = `SELECT begin_receipt_period('0') AS begun`;
+    await eventually(async () => (await rowsOf<{ begun: boolean }>(asWorker, begin))[0]?.begun, {
+      within: 20_000,
+      what: 'a period has begun',
+    });
+    // Nothing counts as old by the caller's word.
+    const deceive = `CREATE TEMP TABLE receipt_periods AS SELECT period, timestamptz 'epoch' AS began_at FROM public.receipt_periods`;
+    await rowsOf(asWorker, `${deceive}; SELECT drop_receipts('72 hours')`);
+    expect(await stored()).to.equal(before);
+    const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
+    await playConversation((command) => gateway.request(command));
+    await gateway.close();
+    const present = (await stored()) - before;
+    expect(present).to.be.at.least(1);
+    await rowsOf(asWorker, `SELECT drop_receipts('0')`);
+    expect(await stored()).to.equal(present);
+    for (const call of [begin, `SELECT drop_receipts('0')`]) await refused(api.env.DATABASE_URL ?? '', call);
+  });
+
   it("the workers' broker user checks, declares and repairs the ring, with REST's rights in the database", async () => {
     const env = { AMQP_URL: amqpUrl('parley'), DATABASE_URL: api.env.DATABASE_URL ?? '', COMMAND_PARTITIONS: '2' };
     for (const act of ['--check', '--declare', '--repair', '--adopt']) {
@@ -295,6 +322,10 @@ describe('With the documented minimal rights', function () {
     const { DATABASE_URL: asApi = '' } = api.env;
     for (const url of [asWorker, asApi]) {
       await refused(url, 'DROP TABLE receipts');
+      await refused(url, 'TRUNCATE receipts_0');
+      await refused(url, 'DELETE FROM receipts');
+      await refused(url, 'UPDATE receipts SET rest = rest');
+      await refused(url, 'DELETE FROM receipt_periods');
       await refused(url, 'DELETE FROM chat_events');
       await refused(url, 'UPDATE chat_events SET actor_id = actor_id');
       await refused(url, 'UPDATE message_revisions SET body = body');

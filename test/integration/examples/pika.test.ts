@@ -9,6 +9,7 @@ import { type Receipt, receipt } from '../../../src/contract/messages/receipts.j
 import { eventually } from '../../support/eventually.js';
 import { Fleet } from '../../support/fleet/fleet.js';
 import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import { storedReceipt } from '../../support/fleet/stored-receipt.js';
 import { pythonWithPika } from '../../support/services/python-pika.js';
 import { projectFolder } from '../../support/services/services.js';
 
@@ -108,11 +109,7 @@ describe(`A producer and a dispatch worker in Python${missing === undefined ? ''
           body: TEXTS[position],
         })),
       );
-      const kept = await fleet.query<{ receipt: Receipt }>(
-        `SELECT receipt FROM receipts WHERE receipt->>'chatId' = $1 ORDER BY (receipt->>'sequence')::int`,
-        [chatId],
-      );
-      expect(kept.map((row) => row.receipt)).to.deep.equal(answers);
+      for (const answer of answers) expect(await storedReceipt(fleet, 'alice', answer.commandId)).to.deep.equal(answer);
       const events = (await storedEvents()).filter((event) => event.chat_id === chatId);
       expect(events.map(({ command_id, sequence }) => [command_id, sequence])).to.deep.equal(
         answers.map(({ commandId, sequence }) => [commandId, sequence]),

@@ -27,6 +27,7 @@ import {
   WAITS_FOR_LOCKS,
   withConnection,
 } from './prisma-harness.js';
+import { plantReceipts } from './receipts/planted-receipts.js';
 
 /** Short, for it is waited out; long enough for a busy machine to connect and to be answered. */
 const SILENCE_MS = 2_000;
@@ -132,11 +133,7 @@ describe('failures of the Prisma store', () => {
         const record = aReceiptRecord();
         await withConnection(store.url, async (sql) => {
           await sql.query('BEGIN');
-          await sql.query(
-            `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-             VALUES ('default', 'alice', $1, '', '{}', now())`,
-            [record.commandId],
-          );
+          await sql.query(plantReceipts('VALUES ($1)'), [record.commandId]);
           const write = failsAs(
             owner.write((at) => ({ ...part(batch(at)), receipts: [record] })),
             kind,
@@ -324,7 +321,7 @@ describe('failures of the Prisma store', () => {
           broken.commands.transact(request, () => expect.fail('was asked')),
           broken.commands.noteSuspects(0, ['key']),
           broken.commands.countAttempt(0, 'key'),
-          broken.commands.pruneReceipts(new Date(), 1),
+          broken.commands.pruneReceipts(1),
           broken.commands.probe(),
           broken.registry.settle({ namespace: 'chat', partitions: 1 }),
           broken.registry.acquire(0, 'worker'),

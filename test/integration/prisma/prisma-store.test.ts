@@ -25,6 +25,7 @@ import {
   WAITS_FOR_LOCKS,
   withConnection,
 } from './prisma-harness.js';
+import { plantReceipts } from './receipts/planted-receipts.js';
 
 describe('the Prisma store', () => {
   storeConformance(prismaCapabilities, openPrismaStore);
@@ -43,11 +44,7 @@ describe('the Prisma store', () => {
     /** Another worker's transaction that holds the key of a receipt until `end`. */
     const plantReceipt = async (sql: pg.Client, commandId: string) => {
       await sql.query('BEGIN');
-      await sql.query(
-        `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-         VALUES ('default', 'alice', $1, '', '{}', now())`,
-        [commandId],
-      );
+      await sql.query(plantReceipts('VALUES ($1)'), [commandId]);
     };
 
     it('takes a partition over only after the transaction of its previous owner', async () => {
@@ -308,10 +305,7 @@ describe('the Prisma store', () => {
           await sql.query('ANALYZE');
           // Often enough for the plan to be kept.
           const whileEmpty = await fastestRead(10);
-          await sql.query(
-            `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-             SELECT 'default', 'alice', 'old-' || n, '', '{}', now() FROM generate_series(1, 20000) n`,
-          );
+          await sql.query(plantReceipts("SELECT 'old-' || n FROM generate_series(1, 20000) n"));
           // Comparing each row with each key took some hundred times as long.
           expect(await fastestRead(3)).to.be.below(whileEmpty * 20);
         });

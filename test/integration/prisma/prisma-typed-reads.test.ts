@@ -10,6 +10,7 @@ import { SlowQuery } from '../../../src/application/ports/queries/slow-query.js'
 import { smallestIdAt } from '../../../src/application/ports/store/decision-log.js';
 import { failsAs } from '../../conformance/store/fixtures.js';
 import { openPrismaStore, type PrismaHarness, withConnection } from './prisma-harness.js';
+import { plantReceipts } from './receipts/planted-receipts.js';
 import { sentDuring } from './sent-statements.js';
 import { StatementWatch } from './statement-watch.js';
 
@@ -38,8 +39,8 @@ const LOAD = `
   SELECT (substr(lpad(to_hex(${START} + n), 12, '0'), 1, 8) || '-' || substr(lpad(to_hex(${START} + n), 12, '0'), 9)
     || '-7000-8000-000000000000')::uuid, now(), 'default', 'alice', 'chat.view', 'deny', 'v', '{}', ''
   FROM generate_series(1, ${ROWS}) n;
-  INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-  SELECT 'default', 'alice', n::text, '', '{}', now() FROM generate_series(1, ${ROWS}) n;
+  ${plantReceipts(`SELECT n::text FROM generate_series(1, ${ROWS}) n`)};
+  UPDATE receipts SET slot = abs(hashtext(key::text)) % 4;
   INSERT INTO users (tenant_id, user_id, display_name, kind, metadata, revision, created_at, updated_at)
   SELECT 'default', 'user-' || n, 'N', 'human', '{}', 1, now(), now() FROM generate_series(1, ${ROWS}) n;
   INSERT INTO parked_events (name, partition, position, sequence, code, parked_at, retry_requested)

@@ -20,6 +20,7 @@ import {
   WAITS_FOR_LOCKS,
   withConnection,
 } from '../../integration/prisma/prisma-harness.js';
+import { plantReceipts } from '../../integration/prisma/receipts/planted-receipts.js';
 import { eventually } from '../../support/eventually.js';
 import { rabbitmq, uniqueNamespace } from '../../support/services/services.js';
 
@@ -290,11 +291,7 @@ describe("The simulation's assumptions about PostgreSQL", () => {
     return withConnection(store.url, async (sql) => {
       const record = aReceiptRecord();
       await sql.query('BEGIN');
-      await sql.query(
-        `INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-         VALUES ('default', 'alice', $1, '', '{}', now())`,
-        [record.commandId],
-      );
+      await sql.query(plantReceipts('VALUES ($1)'), [record.commandId]);
       const written = owner.write((at) => ({ ...batch(at), receipts: [record] }));
       await lockWaiters(sql, 1);
       const during = await meanwhile((count) => lockWaiters(sql, count));

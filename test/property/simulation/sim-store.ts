@@ -44,7 +44,7 @@ export class SimDatabase {
     readonly tables: MemoryTables,
     readonly time: VirtualTime,
   ) {
-    this.commands = new MemoryCommandStore(tables);
+    this.commands = new MemoryCommandStore(tables, () => START + time.now);
     this.log = new MemoryEventLog(tables);
     this.registry = new MemoryPartitionRegistry(tables, () => START + time.now);
   }

@@ -4,6 +4,7 @@
  * reordered, missing or unexpected.
  */
 import pg from 'pg';
+import { storedReceiptKey } from '../../../src/adapters/stores/prisma/receipts/receipt-key.js';
 import { eventually } from '../eventually.js';
 
 export interface Verdict {
@@ -122,10 +123,13 @@ export class Ledger {
   }
 
   private async reconcile(client: pg.Client): Promise<Verdict> {
-    const receipts = await client.query<{ actor_id: string; command_id: string }>(
-      'SELECT actor_id, command_id FROM receipts',
+    const receipts = await client.query<{ tenant: string; key: string }>(
+      'SELECT tenant_id AS tenant, key FROM receipts',
     );
-    const stored = new Set(receipts.rows.map((row) => Ledger.key(row.actor_id, row.command_id)));
+    const keys = new Set(receipts.rows.map((row) => row.key));
+    const tenants = [...new Set(receipts.rows.map((row) => row.tenant))];
+    const isStored = ({ actorId, commandId }: Attempt) =>
+      tenants.some((tenantId) => keys.has(storedReceiptKey({ tenantId, actorId, commandId })));
     const events = await client.query<{ id: string; key: string; partition: number; position: string; type: string }>(
       `SELECT CASE WHEN sequence IS NULL THEN 'p' || partition || '/' || position ELSE chat_id || '/' || sequence END AS id,
          actor_id || ' ' || command_id AS key, partition, position, type FROM chat_events`,
@@ -143,8 +147,8 @@ export class Ledger {
     for (const { key } of events.rows) effects.set(key, (effects.get(key) ?? 0) + 1);
     let lost = 0;
     let settled = 0;
-    for (const [key, { receipts: answers }] of this.attempts) {
-      const kept = stored.has(key) || answers.some(({ code }) => code !== null && UNSTORED.has(code));
+    for (const attempt of this.attempts.values()) {
+      const kept = isStored(attempt) || attempt.receipts.some(({ code }) => code !== null && UNSTORED.has(code));
       if (kept) settled += 1;
       else lost += 1;
     }

@@ -22,7 +22,11 @@ import { writeMessages } from './memory-messages.js';
 import { entry, type MemoryTables } from './memory-tables.js';
 
 export class MemoryCommandStore implements CommandStore {
-  constructor(private readonly tables: MemoryTables) {}
+  /** @param now the store's clock, in milliseconds since 1970 */
+  constructor(
+    private readonly tables: MemoryTables,
+    private readonly now: () => number = Date.now,
+  ) {}
 
   async transact<T>(
     request: BatchRequest,
@@ -73,8 +77,9 @@ export class MemoryCommandStore implements CommandStore {
     // This store is always fast.
   }
 
-  async pruneReceipts(before: Date, limit: number): Promise<number> {
-    const old = [...this.tables.receipts].filter(([, receipt]) => receipt.at < before).slice(0, limit);
+  async pruneReceipts(retentionMs: number): Promise<number> {
+    const until = this.now() - retentionMs;
+    const old = [...this.tables.receipts].filter(([, receipt]) => receipt.at.getTime() <= until);
     for (const [key] of old) this.tables.receipts.delete(key);
     return old.length;
   }

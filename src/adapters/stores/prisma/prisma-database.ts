@@ -33,7 +33,7 @@ export const SILENCE_TIMEOUT_MS = 20_000;
  * silent for that long.
  */
 export const POOL_IDLE_TIMEOUT_MS = 10_000;
-/** For one piece of an import, or one pruning of receipts, from BEGIN to COMMIT. */
+/** For one piece of an import, from BEGIN to COMMIT. */
 export const TRANSACTION_TIMEOUT_MS = 30_000;
 /** To get a connection for a transaction and send its BEGIN. */
 export const TRANSACTION_START_TIMEOUT_MS = 10_000;
@@ -172,6 +172,7 @@ const TABLES = [
   'parked_events',
   'relays',
   'live_readers',
+  'receipt_periods',
 ];
 
 /** Columns that later migrations have added to these tables. */
@@ -181,6 +182,7 @@ const COLUMNS: readonly (readonly [table: string, column: string])[] = [
   ['members', 'hidden_ordinal'],
   ['decisions', 'attributes'],
   ['departures', 'muted_until'],
+  ['partitions', 'receipt_period'],
 ];
 
 /**
@@ -191,6 +193,9 @@ const FUNCTIONS = [
   'abort_unless(boolean, text)',
   'prune_rejected_commands(integer, timestamptz, integer)',
   'chat_search_key(uuid)',
+  'receipt_key(text, text, text)',
+  'drop_receipts(interval)',
+  'begin_receipt_period(interval)',
 ];
 
 /**

@@ -50,7 +50,7 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
           (SELECT count(*)::int4 FROM live_readers, alive WHERE heartbeat_at >= since) AS "liveReaders"
         FROM workers, alive WHERE worker_id = ${workerId} OR heartbeat_at >= since`.catch(rethrow);
     const partitions = await this.database.partition
-      .findMany({ orderBy: { partition: 'asc' }, omit: { logPruned: true } })
+      .findMany({ orderBy: { partition: 'asc' }, omit: { logPruned: true, receiptPeriod: true } })
       .catch(rethrow);
     return {
       workers: workers.map((row) => row.workerId).sort(),
@@ -108,7 +108,7 @@ export class PrismaPartitionRegistry implements PartitionRegistry {
   }
 }
 
-function toPartitionState(row: Omit<Prisma.PartitionModel, 'logPruned'>): PartitionState {
+function toPartitionState(row: Omit<Prisma.PartitionModel, 'logPruned' | 'receiptPeriod'>): PartitionState {
   return {
     ...row,
     epoch: Number(row.epoch),

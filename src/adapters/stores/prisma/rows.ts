@@ -3,8 +3,6 @@
  * the session's time zone nor the driver's conversions matter. 64-bit numbers are read as doubles: exact up to 2^53.
  */
 import type { ChatView } from '../../../application/ports/queries/chat-queries.js';
-import type { StoredReceipt } from '../../../application/ports/store/command-store.js';
-import type { Receipt } from '../../../contract/messages/receipts.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../../domain/chat.js';
 import { type Attachment, DEFAULT_CONTENT_TYPE, type Message } from '../../../domain/message.js';
 import type { Claims, User, UserKind } from '../../../domain/user.js';
@@ -197,18 +195,6 @@ export function toMessage(row: MessageRow): Message {
 }
 
 /** Columns of `chats c` and the caller's `members m`. */
-export interface StoredReceiptRow {
-  contentHash: string;
-  receipt: string;
-}
-
-/** The hash in hexadecimal and the receipt as JSON text, because both also pass through an aggregate of rows. */
-export const STORED_RECEIPT_COLUMNS = Prisma.sql`encode(r.content_hash, 'hex') AS "contentHash", r.receipt::text AS receipt`;
-
-export function toStoredReceipt({ contentHash, receipt }: StoredReceiptRow): StoredReceipt {
-  return { contentHash: new Uint8Array(Buffer.from(contentHash, 'hex')), receipt: JSON.parse(receipt) as Receipt };
-}
-
 export type ChatViewRow = ChatRow & MemberRow;
 export const CHAT_VIEW_COLUMNS = Prisma.sql`${CHAT_COLUMNS}, ${MEMBER_COLUMNS}`;
 

@@ -2,11 +2,11 @@
  * Converts what the typed client returns to domain objects. The session is in UTC (`openDatabase`), so times are right.
  * 64-bit numbers are exact up to 2^53, as in `rows.ts`.
  */
-import type { StoredReceipt } from '../../../application/ports/store/command-store.js';
-import type { Receipt } from '../../../contract/messages/receipts.js';
+import type { ReceiptKey, StoredReceipt } from '../../../application/ports/store/command-store.js';
 import type { Member, Metadata, Role } from '../../../domain/chat.js';
 import type { Claims, User, UserKind } from '../../../domain/user.js';
 import type { Prisma } from './generated/client.js';
+import { toStoredReceipt } from './receipts/receipt-rows.js';
 
 export function fromUserModel(row: Prisma.UserModel): User {
   return {
@@ -30,6 +30,8 @@ export function fromMemberModel(row: Prisma.MemberModel): Member {
   };
 }
 
-export function fromReceiptModel(row: Pick<Prisma.ReceiptModel, 'contentHash' | 'receipt'>): StoredReceipt {
-  return { contentHash: new Uint8Array(row.contentHash), receipt: row.receipt as unknown as Receipt };
+/** @param key the key by which the row was found */
+export function fromReceiptModel(key: ReceiptKey, row: Prisma.ReceiptModel): StoredReceipt {
+  const sequence = row.sequence === null ? null : Number(row.sequence);
+  return toStoredReceipt(key, { ...row, sequence, at: row.at.getTime() });
 }

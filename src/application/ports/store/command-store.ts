@@ -72,6 +72,7 @@ export interface SnapshotKeys {
 }
 
 export interface StoredReceipt {
+  /** 16 bytes. */
   contentHash: Uint8Array;
   receipt: Receipt;
 }
@@ -127,6 +128,7 @@ export const readMarkKey = (key: ReadMarkKey) => `${key.chatId} ${key.upTo}`;
 export const userKey = (key: UserKey) => `${key.tenantId} ${key.userId}`;
 
 export interface ReceiptRecord extends ReceiptKey {
+  /** 16 bytes. */
   contentHash: Uint8Array;
   receipt: Receipt;
   at: Date;
@@ -251,8 +253,13 @@ export interface CommandStore {
    */
   probe(): Promise<void>;
 
-  /** Deletes receipts older than `before`, at most `limit` per call. Returns the number of deleted rows. */
-  pruneReceipts(before: Date, limit: number): Promise<number>;
+  /**
+   * Deletes receipts whose retention is over. All younger ones stay; a store may keep a receipt for up to half as long
+   * again, if this is called regularly. By the store's clock: how long a receipt is kept does not depend on the clocks
+   * of workers.
+   * @returns about how many were deleted
+   */
+  pruneReceipts(retentionMs: number): Promise<number>;
 
   /**
    * Deletes attempts and suspects last recorded before `before`, by the database's clock, at most `limit` per call.

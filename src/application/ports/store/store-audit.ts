@@ -26,6 +26,8 @@ export const FAULT_KINDS = [
   'row-without-chat',
   'row-without-message',
   'receipt',
+  'receipt-doubled',
+  'receipt-period',
   'abandoned-import',
 ] as const;
 export type FaultKind = (typeof FAULT_KINDS)[number];

@@ -234,8 +234,28 @@ const DAMAGES: Damage[] = [
   {
     what: 'a receipt that names what is not there',
     kinds: ['receipt'],
-    plant: `INSERT INTO receipts VALUES ('default', 'alice', 'planted', '\\x00', '{"chatId": "CHAT", "sequence": 999}', now())`,
-    mend: `DELETE FROM receipts WHERE command_id = 'planted'`,
+    plant: `INSERT INTO receipts (slot, key, content_hash, chat_id, sequence, at, tenant_id, actor_id, rest)
+      VALUES (0, receipt_key('default', 'alice', 'planted'), md5('')::uuid, 'CHAT', 999, now(), 'default', 'alice', '')`,
+    mend: `DELETE FROM receipts WHERE key = receipt_key('default', 'alice', 'planted')`,
+  },
+  {
+    what: 'a receipt of another command than the event that it names',
+    kinds: ['receipt'],
+    plant: `UPDATE receipts SET key = receipt_key(tenant_id, actor_id, 'another') WHERE ${OF_CHAT} AND sequence = 1`,
+    mend: `UPDATE receipts r SET key = receipt_key(e.tenant_id, e.actor_id, e.command_id) FROM chat_events e
+      WHERE r.sequence = 1 AND e.chat_id = r.chat_id AND e.sequence = r.sequence`,
+  },
+  {
+    what: 'a receipt in the tables of two periods',
+    kinds: ['receipt-doubled'],
+    plant: `INSERT INTO receipts SELECT (jsonb_populate_record(r, '{"slot": 1}')).* FROM receipts r WHERE ${OF_CHAT} AND sequence = 1`,
+    mend: 'DELETE FROM receipts WHERE slot = 1',
+  },
+  {
+    what: 'partitions in different periods',
+    kinds: ['receipt-period'],
+    plant: 'UPDATE partitions SET receipt_period = 1 WHERE partition <> 0',
+    mend: 'UPDATE partitions SET receipt_period = 0',
   },
   {
     what: 'an import that was given up',

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { eventually } from '../../../support/eventually.js';
 import { Fleet } from '../../../support/fleet/fleet.js';
 import type { TestProcess } from '../../../support/fleet/processes.js';
+import { storedReceipt } from '../../../support/fleet/stored-receipt.js';
 import type { CliEnd } from '../cli/run-cli.js';
 import { warmCli } from '../cli/warm-cli.js';
 
@@ -126,8 +127,7 @@ export class DeadLetterBench {
   }
 
   receiptOf(id: string): Promise<{ status: string }> {
-    const sql = 'SELECT receipt FROM receipts WHERE command_id = $1';
-    return eventually(async () => (await this.fleet.query<{ receipt: { status: string } }>(sql, [id]))[0]?.receipt, {
+    return eventually(() => storedReceipt(this.fleet, this.chat.users[0] ?? '', id), {
       within,
       what: `a receipt for ${id}`,
     });

@@ -166,7 +166,7 @@ describe('parley dead-letters replay', function () {
     const left = await eventually(
       async () => {
         const { messageCount } = await bench.channel.checkQueue(bench.queue);
-        const done = await bench.fleet.query(`SELECT 1 FROM receipts WHERE command_id LIKE 'half-%'`);
+        const done = await bench.fleet.query(`SELECT 1 FROM chat_events WHERE command_id LIKE 'half-%'`);
         return messageCount + done.length >= ids.length ? messageCount : null;
       },
       { within, what: 'every letter is there or done' },

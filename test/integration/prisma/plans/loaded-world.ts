@@ -157,12 +157,14 @@ function statements({ messages, chats, hotMembers }: WorldSize): string[] {
         WHEN 'chat.read' THEN json_build_object('userId', a.actor, 'upTo', a.sequence)
         WHEN 'chat.created' THEN '{"kind":"group","title":null,"historyVisibility":"full","metadata":{},"members":[]}'::json END
     FROM acts a LEFT JOIN acts g ON a.type IN ('message.edited', 'message.deleted', 'message.reacted') AND g.type = 'message.created' AND g.n = a.n ORDER BY a.at, a.n;
-    INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-    SELECT '${TENANT_ID}', actor, 'command-' || n || type, '\\x00', '{}', at FROM acts WHERE n % 10 = 1 AND type = 'message.created';`;
+    INSERT INTO receipts (slot, key, content_hash, chat_id, sequence, at, tenant_id, actor_id, rest)
+    SELECT n / 10 % 4, receipt_key('${TENANT_ID}', actor, 'command-' || n || type), md5(n::text)::uuid, ${chatId('chat')}, sequence, at,
+      '${TENANT_ID}', actor, ''
+    FROM acts WHERE n % 10 = 1 AND type = 'message.created';`;
   return [acts, users, chatRows, members, formerMemberships, messageRows, reactions, events];
 }
 
-const BULK_TABLES = `ARRAY['messages', 'chat_events', 'reactions', 'receipts']`;
+const BULK_TABLES = `ARRAY['messages', 'chat_events', 'reactions', 'receipts_0', 'receipts_1', 'receipts_2', 'receipts_3']`;
 const KEYS = `SELECT conrelid::regclass::text AS "table", conname AS name, pg_get_constraintdef(oid) AS definition
   FROM pg_constraint WHERE contype = 'p' AND conrelid::regclass::text = ANY(${BULK_TABLES})`;
 const INDEXES = `SELECT indexname AS name, indexdef AS definition FROM pg_indexes

@@ -12,7 +12,7 @@ export async function findPlaces(sql: pg.Client, { chats, messages }: WorldSize)
       room.chat_id AS room, (SELECT message_id FROM messages WHERE chat_id = room.chat_id ORDER BY sequence LIMIT 1 OFFSET 20) AS "roomMessage",
       (SELECT message_id FROM messages WHERE chat_id = hot.chat_id ORDER BY sequence LIMIT 1) AS root,
       md5('chat ${chats}')::uuid AS small,
-      (SELECT actor_id FROM receipts WHERE command_id = 'command-1message.created') AS "firstActor",
+      (SELECT actor_id FROM chat_events WHERE command_id = 'command-1message.created') AS "firstActor",
       ARRAY(SELECT message_id::text FROM (SELECT message_id FROM messages WHERE hashtext(message_id::text) % ${everyNth} = 1 LIMIT ${BATCH}) m) AS "messageIds",
       (SELECT max(position)::float8 FROM chat_events WHERE partition = 1) AS "partitionEnd"
     FROM chats hot, chats since, chats room

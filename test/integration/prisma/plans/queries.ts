@@ -65,6 +65,7 @@ export interface Query {
 }
 
 const PAGE = 50;
+const DAY_MS = 24 * 3_600_000;
 /** For a page of messages: with each its event, its text, its reactions. */
 const ROWS_OF_PAGE = 10 * PAGE;
 /** Each message's own page and the way to the first, and what there is for the reactions of one message in 19. */
@@ -373,7 +374,7 @@ export function queries(size: WorldSize): Query[] {
     },
     {
       name: 'receipts to be pruned, where none is old enough',
-      ask: (d) => new PrismaCommandStore(d).pruneReceipts(new Date(0), BATCH),
+      ask: (d) => new PrismaCommandStore(d).pruneReceipts(DAY_MS),
       ...{ ...page, statements: 2, settings: [...SESSION_FOR_BATCHES, 'enable_bitmapscan=on'] },
     },
     {

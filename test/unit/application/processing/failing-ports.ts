@@ -69,8 +69,8 @@ export class FailingStore implements CommandStore {
     await this.probing();
   }
 
-  pruneReceipts(before: Date, limit: number): Promise<number> {
-    return this.store.pruneReceipts(before, limit);
+  pruneReceipts(retentionMs: number): Promise<number> {
+    return this.store.pruneReceipts(retentionMs);
   }
 
   pruneAttempts(before: Date, limit: number): Promise<number> {

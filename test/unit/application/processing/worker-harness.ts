@@ -96,12 +96,12 @@ export class WorkerHarness {
     const { logger } = this.log;
     this.world = options.world ?? new MemoryTables();
     this.registry = new MemoryPartitionRegistry(this.world);
-    this.store = new FailingStore(new MemoryCommandStore(this.world));
+    const now = () => new Date(Date.now() + (options.clockAheadMs ?? 0));
+    this.store = new FailingStore(new MemoryCommandStore(this.world, () => now().getTime()));
     this.transport = new InProcessTransport({ partitions, workerId: 'harness', logger });
     this.transport.onEvent((event) => this.events.push(event));
     this.source = new FailingSource(this.transport.source);
     const observer = this.observer();
-    const now = () => new Date(Date.now() + (options.clockAheadMs ?? 0));
     const time: Time = { ...realTime, now, random: options.random ?? realTime.random };
     const onStoreTrouble = (error: StoreError | null) => this.troubles.push(error !== null);
     const { store, world, registry } = this;

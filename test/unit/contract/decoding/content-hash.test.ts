@@ -14,9 +14,9 @@ const send = bodyOf('message.send', { metadata: { b: [1, 2], a: { y: null, x: 1.
 const original = hash('message.send', send);
 
 describe('The same content', () => {
-  it('has as its hash SHA-256 over type and canonical form', () => {
+  it('has as its hash the first half of SHA-256 over type and canonical form', () => {
     const canonical = `{"actorId":"alice","chatId":"${CHAT}","data":{"body":"hello"},"tenantId":"default"}`;
-    const expected = createHash('sha256').update(`message.send\n${canonical}`).digest('hex');
+    const expected = createHash('sha256').update(`message.send\n${canonical}`).digest('hex').slice(0, 32);
     expect(hash('message.send', bodyOf('message.send'))).to.equal(expected);
   });
 

@@ -5,7 +5,8 @@ import { Prisma } from '../generated/client.js';
 /** The end of each partition's log, and violated invariants of the log as a whole. */
 export const PARTITION_STATES = Prisma.sql`
   SELECT p.partition, p.position::float8 AS position, p.published_through::float8 AS "publishedThrough",
-    p.log_floor::float8 AS "logFloor", p.log_pruned::float8 AS "logPruned",
+    p.log_floor::float8 AS "logFloor", p.log_pruned::float8 AS "logPruned", p.receipt_period AS "receiptPeriod",
+    greatest(max(p.receipt_period) OVER (), (SELECT max(period) FROM receipt_periods)) AS "lastReceiptPeriod",
     coalesce((SELECT e.position FROM chat_events e WHERE e.partition = p.partition ORDER BY e.position DESC LIMIT 1), 0)::float8 AS highest,
     coalesce((SELECT extract(epoch FROM now() - e.at) FROM chat_events e WHERE e.partition = p.partition AND e.position > p.published_through
       ORDER BY e.position LIMIT 1), 0)::float8 AS "waitedS"
@@ -17,18 +18,27 @@ export interface PartitionRow {
   publishedThrough: number;
   logFloor: number;
   logPruned: number;
+  receiptPeriod: number;
+  /** The same for all partitions. */
+  lastReceiptPeriod: number;
   highest: number;
   waitedS: number;
 }
 
-type PartitionFaultKind = 'position-missing' | 'position-beyond' | 'published-beyond' | 'floor-beyond' | 'unpublished';
+type PartitionFaultKind =
+  | 'position-missing'
+  | 'position-beyond'
+  | 'published-beyond'
+  | 'floor-beyond'
+  | 'unpublished'
+  | 'receipt-period';
 
 function faultOf(partition: number, kind: PartitionFaultKind, detail: string): StoreFault {
   return { kind, chatId: null, partition, detail };
 }
 
 export function faultsOfPartition(row: PartitionRow): StoreFault[] {
-  const { partition, position, publishedThrough, logFloor, highest, waitedS } = row;
+  const { partition, position, publishedThrough, logFloor, receiptPeriod, lastReceiptPeriod, highest, waitedS } = row;
   const fault = (kind: PartitionFaultKind, detail: string) => faultOf(partition, kind, detail);
   return [
     ...(highest > position
@@ -42,6 +52,14 @@ export function faultsOfPartition(row: PartitionRow): StoreFault[] {
       : []),
     ...(waitedS > UNPUBLISHED_MAX_S
       ? [fault('unpublished', `${position - publishedThrough} events wait, the oldest for ${Math.floor(waitedS)} s`)]
+      : []),
+    ...(receiptPeriod !== lastReceiptPeriod
+      ? [
+          fault(
+            'receipt-period',
+            `receipts are stored in period ${receiptPeriod}, the present one is ${lastReceiptPeriod}`,
+          ),
+        ]
       : []),
   ];
 }

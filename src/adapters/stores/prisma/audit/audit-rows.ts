@@ -44,29 +44,39 @@ function orphans(table: string, key: string, parent: string, parentKey: string, 
   };
 }
 
-/** A page of a table in key order, as JSON, with the rows for which `isWrong` holds. */
-function rowsByKey(
-  rule: Omit<PageRule, 'before' | 'page'>,
-  table: string,
-  key: readonly string[],
-  isWrong: Prisma.Sql,
-): PageRule {
-  const columns = Prisma.raw(key.join(', '));
+/** Departures whose event is not there. */
+const departures: PageRule = {
+  kind: 'departure',
+  what: 'departures (by chat) without their event',
+  before: JSON.stringify(['', '', BEFORE_IDS]),
+  page: (after) => {
+    const [tenantId, userId, chatId] = JSON.parse(after) as string[];
+    return Prisma.sql`
+      WITH page AS MATERIALIZED (
+        SELECT * FROM departures WHERE (tenant_id, user_id, chat_id) > (${tenantId}, ${userId}, ${chatId}::uuid)
+        ORDER BY tenant_id, user_id, chat_id LIMIT ${AUDIT_PAGE_KEYS}::int8),
+      wrong AS (
+        SELECT chat_id::text AS k FROM page t WHERE NOT EXISTS (SELECT FROM chat_events e
+          WHERE e.partition = t.partition AND e.position = t.position AND e.type = 'member.removed'
+            AND e.chat_id = t.chat_id AND e.payload->>'userId' = t.user_id))
+      SELECT (SELECT json_build_array(tenant_id, user_id, chat_id)::text FROM page
+          ORDER BY tenant_id DESC, user_id DESC, chat_id DESC LIMIT 1) AS last,
+        (SELECT count(*)::int4 FROM page) AS keys,
+        (SELECT count(*)::int4 FROM wrong) AS wrong, (SELECT min(k) FROM wrong) AS example`;
+  },
+};
+
+/** A page of receipts in key order, of all their tables. */
+function receiptsByKey(rule: Omit<PageRule, 'before' | 'page'>, isWrong: Prisma.Sql): PageRule {
   return {
     ...rule,
-    before: JSON.stringify(key.map((name) => (name === 'chat_id' ? BEFORE_IDS : ''))),
-    page: (after) => {
-      const [one, two, three] = JSON.parse(after) as string[];
-      const behind =
-        key[2] === 'chat_id' ? Prisma.sql`(${one}, ${two}, ${three}::uuid)` : Prisma.sql`(${one}, ${two}, ${three})`;
-      return Prisma.sql`
-        WITH page AS MATERIALIZED (
-          SELECT * FROM ${Prisma.raw(table)} WHERE (${columns}) > ${behind} ORDER BY ${columns} LIMIT ${AUDIT_PAGE_KEYS}::int8),
-        wrong AS (SELECT ${Prisma.raw(key[2] ?? '')}::text AS k FROM page t WHERE ${isWrong})
-        SELECT (SELECT json_build_array(${columns})::text FROM page ORDER BY ${Prisma.raw(key.map((name) => `${name} DESC`).join(', '))} LIMIT 1) AS last,
-          (SELECT count(*)::int4 FROM page) AS keys,
-          (SELECT count(*)::int4 FROM wrong) AS wrong, (SELECT min(k) FROM wrong) AS example`;
-    },
+    before: BEFORE_IDS,
+    page: (after) => Prisma.sql`
+      WITH page AS MATERIALIZED (
+        SELECT * FROM receipts WHERE key > ${after}::uuid ORDER BY key LIMIT ${AUDIT_PAGE_KEYS}::int8),
+      wrong AS (SELECT key::text AS k FROM page t WHERE ${isWrong})
+      SELECT (SELECT key::text FROM page ORDER BY key DESC LIMIT 1) AS last, (SELECT count(*)::int4 FROM page) AS keys,
+        (SELECT count(*)::int4 FROM wrong) AS wrong, (SELECT min(k) FROM wrong) AS example`,
   };
 }
 
@@ -120,19 +130,16 @@ export const PAGE_RULES: readonly PageRule[] = [
     orphans(table, 'message_id', 'messages', 'message_id', 'row-without-message'),
   ),
   orphans('threads', 'root_id', 'messages', 'message_id', 'row-without-message'),
-  rowsByKey(
-    { kind: 'departure', what: 'departures (by chat) without their event' },
-    'departures',
-    ['tenant_id', 'user_id', 'chat_id'],
-    Prisma.sql`NOT EXISTS (SELECT FROM chat_events e WHERE e.partition = t.partition AND e.position = t.position
-      AND e.type = 'member.removed' AND e.chat_id = t.chat_id AND e.payload->>'userId' = t.user_id)`,
-  ),
+  departures,
   userChats,
-  rowsByKey(
-    { kind: 'receipt', what: 'receipts (by command id) whose event is not there' },
-    'receipts',
-    ['tenant_id', 'actor_id', 'command_id'],
-    Prisma.sql`t.receipt->>'sequence' IS NOT NULL AND NOT EXISTS (SELECT FROM chat_events e
-      WHERE e.chat_id = (t.receipt->>'chatId')::uuid AND e.sequence = (t.receipt->>'sequence')::int8 AND e.command_id = t.command_id)`,
+  receiptsByKey(
+    { kind: 'receipt', what: 'receipts (by key) whose event is not there' },
+    Prisma.sql`t.sequence IS NOT NULL AND NOT EXISTS (SELECT FROM chat_events e
+      WHERE e.chat_id = t.chat_id AND e.sequence = t.sequence AND e.tenant_id = t.tenant_id AND e.actor_id = t.actor_id
+        AND receipt_key(e.tenant_id, e.actor_id, e.command_id) = t.key)`,
+  ),
+  receiptsByKey(
+    { kind: 'receipt-doubled', what: 'receipts (by key) that are there more than once' },
+    Prisma.sql`(SELECT count(*) FROM receipts d WHERE d.key = t.key) > 1`,
   ),
 ];

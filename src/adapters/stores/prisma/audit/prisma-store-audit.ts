@@ -52,7 +52,8 @@ export class PrismaStoreAudit implements StoreAudit {
     if (chatId !== null) return (await this.lastSequence(chatId)) ?? 0;
     const [row] = await this.query<{ rows: number }>(Prisma.sql`
       SELECT ((SELECT coalesce(sum(last_sequence), 0) FROM chats) + (SELECT coalesce(sum(position), 0) FROM partitions)
-        + (SELECT coalesce(sum(greatest(reltuples, 0)), 0) FROM pg_class WHERE oid = 'receipts'::regclass))::float8 AS rows`);
+        + (SELECT coalesce(sum(greatest(reltuples, 0)), 0) FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid
+          WHERE i.inhparent = 'receipts'::regclass))::float8 AS rows`);
     return Math.ceil(row?.rows ?? 0);
   }
 

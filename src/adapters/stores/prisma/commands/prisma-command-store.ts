@@ -8,7 +8,7 @@ import type {
 } from '../../../../application/ports/store/command-store.js';
 import { column } from '../columns.js';
 import type { PrismaClient } from '../generated/client.js';
-import { TRANSACTION_START_TIMEOUT_MS, TRANSACTION_TIMEOUT_MS } from '../prisma-database.js';
+import { turnReceiptPeriods } from '../receipts/receipt-periods.js';
 import { isProbeUndone, PROBE_UNDONE, rethrow, rethrowFromCommit, storable } from '../store-errors.js';
 import { readSnapshot } from './read-snapshot.js';
 import { writeBatch } from './write-batch.js';
@@ -39,12 +39,13 @@ export class PrismaCommandStore implements CommandStore {
     request: BatchRequest,
     decide: (snapshot: BatchSnapshot) => { writes: BatchWrites; value: T },
   ): Promise<BatchResult<T>> {
-    const snapshot = await readSnapshot(this.database, request).catch(rethrow);
+    const read = await readSnapshot(this.database, request).catch(rethrow);
+    const { snapshot } = read;
     const fenced = request.leases.flatMap(({ partition }) => (snapshot.positions.has(partition) ? [] : [partition]));
     if (fenced.length > 0) return { outcome: 'fenced', partitions: fenced };
     // An exception here is a bug of the caller, not a database failure, so it passes through.
     const { writes, value } = decide(snapshot);
-    const statement = storable(() => writeBatch(request, snapshot, writes, this.options));
+    const statement = storable(() => writeBatch(request, read, writes, this.options));
     // The statement commits by itself.
     await this.database.$queryRaw(statement).catch(rethrowFromCommit);
     return { outcome: 'committed', value };
@@ -104,22 +105,8 @@ export class PrismaCommandStore implements CommandStore {
     }
   }
 
-  async pruneReceipts(before: Date, limit: number): Promise<number> {
-    return await this.database
-      .$transaction(
-        async (tx) => {
-          // The time index is a BRIN index, which is only read with a bitmap scan, and sessions for batches disable
-          // those.
-          await tx.$queryRaw`SELECT set_config('enable_bitmapscan', 'on', true)`;
-          // Several workers may prune at the same time. Each takes rows that no other has locked.
-          return await tx.$executeRaw`
-            DELETE FROM receipts WHERE ctid = ANY (ARRAY(
-              SELECT ctid FROM receipts WHERE created_at < ${before.toISOString()}::timestamptz
-              LIMIT ${Math.min(limit, PRUNE_MAX_ROWS)}::int8 FOR UPDATE SKIP LOCKED))`;
-        },
-        { timeout: TRANSACTION_TIMEOUT_MS, maxWait: TRANSACTION_START_TIMEOUT_MS },
-      )
-      .catch(rethrow);
+  async pruneReceipts(retentionMs: number): Promise<number> {
+    return await turnReceiptPeriods(this.database, retentionMs);
   }
 
   async pruneRejectedCommands(partition: number, before: Date, limit: number): Promise<number> {

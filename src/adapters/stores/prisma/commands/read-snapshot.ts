@@ -14,6 +14,7 @@ import {
   memberKey,
   messageEmojiKey,
   type ReactorKey,
+  type ReceiptKey,
   reactionKey,
   reactorKey,
   readMarkKey,
@@ -30,6 +31,8 @@ import type { User } from '../../../../domain/user.js';
 import type { UserChats } from '../../../../domain/user-chats.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
+import { storedReceiptKey } from '../receipts/receipt-key.js';
+import { RECEIPT_COLUMNS, type ReceiptRow, toStoredReceipt } from '../receipts/receipt-rows.js';
 import {
   CHAT_COLUMNS,
   type ChatRow,
@@ -38,23 +41,14 @@ import {
   type MemberRow,
   type MessageRow,
   milliseconds,
-  STORED_RECEIPT_COLUMNS,
-  type StoredReceiptRow,
   toChat,
   toDate,
   toMember,
   toMessage,
-  toStoredReceipt,
   toUser,
   USER_COLUMNS,
   type UserRow,
 } from '../rows.js';
-
-interface ReceiptRow extends StoredReceiptRow {
-  tenantId: string;
-  actorId: string;
-  commandId: string;
-}
 
 /**
  * The requested rows of each table as one JSON array in text form. Null if there are none. With separate cells, Prisma
@@ -66,6 +60,12 @@ interface FoundRow extends FoundTexts {
   positions: string | null;
 }
 
+export interface ReadBatch {
+  snapshot: BatchSnapshot;
+  /** The present period of the receipts: see `receipt-periods.ts`. */
+  receiptPeriod: number;
+}
+
 /**
  * A partition whose lease another worker has is missing in `positions`. A former owner that is still writing blocks the
  * acquisition of the lease, so that none of its writes is missed.
@@ -73,7 +73,7 @@ interface FoundRow extends FoundTexts {
 export async function readSnapshot(
   database: Pick<PrismaClient, '$queryRaw'>,
   { leases, keys }: BatchRequest,
-): Promise<BatchSnapshot> {
+): Promise<ReadBatch> {
   const [found] = await database.$queryRaw<FoundRow[]>`
     SELECT ${rows(findPositions(leases))} AS positions,
       ${rows(findReceipts(keys))} AS receipts, ${rows(findChats(keys))} AS chats, ${rows(findMembers(keys))} AS members,
@@ -83,14 +83,11 @@ export async function readSnapshot(
       ${rows(findOrdinals(keys))} AS "readMarks",
       ${rows(findUserChats(keys))} AS "userChats", ${rows(findFormerMutes(keys))} AS "formerMutes"`;
   if (found === undefined) throw new Error('a SELECT without FROM returned no row');
+  const positions = found.positions === null ? [] : (JSON.parse(found.positions) as PositionRow[]);
   const reactions = found.reactions === null ? [] : (JSON.parse(found.reactions) as ReactionRow[]);
-  return {
-    positions: mapOf<PositionRow, number, number>(
-      found.positions,
-      (row) => row.partition,
-      (row) => row.position,
-    ),
-    receipts: mapOf<ReceiptRow, StoredReceipt>(found.receipts, receiptKey, toStoredReceipt),
+  const snapshot: BatchSnapshot = {
+    positions: new Map(positions.map(({ partition, position }) => [partition, position])),
+    receipts: receiptsOf(found.receipts, keys.receipts),
     chats: mapOf<ChatRow, Chat>(found.chats, (row) => row.chatId, toChat),
     members: mapOf<MemberRow, Member>(found.members, memberKey, toMember),
     users: mapOf<UserRow, User>(found.users, userKey, toUser),
@@ -111,6 +108,8 @@ export async function readSnapshot(
     })),
     formerMutes: mapOf<FormerMuteRow, Date>(found.formerMutes, memberKey, ({ mutedUntil }) => new Date(mutedUntil)),
   };
+  // It is the same in all rows. If it were not, the write would find one of them changed.
+  return { snapshot, receiptPeriod: Math.max(0, ...positions.map((row) => row.receiptPeriod)) };
 }
 
 function rows(select: Prisma.Sql | null): Prisma.Sql {
@@ -130,11 +129,12 @@ function mapOf<Row, Entry, Key = string>(
 interface PositionRow {
   partition: number;
   position: number;
+  receiptPeriod: number;
 }
 
 function findPositions(leases: readonly BatchLease[]): Prisma.Sql {
   return Prisma.sql`
-    SELECT p.partition, p.position
+    SELECT p.partition, p.position, p.receipt_period AS "receiptPeriod"
     FROM unnest(${column(leases, ({ partition }) => partition)}::int4[], ${column(leases, ({ epoch }) => epoch)}::int8[])
       AS k(partition, epoch)
     JOIN partitions p ON p.partition = k.partition AND p.epoch = k.epoch`;
@@ -143,12 +143,20 @@ function findPositions(leases: readonly BatchLease[]): Prisma.Sql {
 function findReceipts({ receipts: keys }: SnapshotKeys): Prisma.Sql | null {
   if (keys.length === 0) return null;
   return Prisma.sql`
-    SELECT r.tenant_id AS "tenantId", r.actor_id AS "actorId", r.command_id AS "commandId",
-      ${STORED_RECEIPT_COLUMNS}
-    FROM unnest(${column(keys, (key) => key.tenantId)}::text[], ${column(keys, (key) => key.actorId)}::text[],
-      ${column(keys, (key) => key.commandId)}::text[]) AS k(tenant_id, actor_id, command_id)
-    CROSS JOIN LATERAL (SELECT * FROM receipts r WHERE r.tenant_id = k.tenant_id AND r.actor_id = k.actor_id
-      AND r.command_id = k.command_id OFFSET 0) r`;
+    SELECT r.key::text AS key, ${RECEIPT_COLUMNS}
+    FROM receipts r WHERE r.key = ANY (${column(keys, storedReceiptKey)}::uuid[])`;
+}
+
+/** The rows do not have the command ids. */
+function receiptsOf(json: string | null, keys: readonly ReceiptKey[]): Map<string, StoredReceipt> {
+  const found = new Map<string, StoredReceipt>();
+  if (json === null) return found;
+  const keyOf = new Map(keys.map((key) => [storedReceiptKey(key), key]));
+  for (const row of JSON.parse(json) as (ReceiptRow & { key: string })[]) {
+    const key = keyOf.get(row.key);
+    if (key !== undefined) found.set(receiptKey(key), toStoredReceipt(key, row));
+  }
+  return found;
 }
 
 function findChats({ chats: ids }: SnapshotKeys): Prisma.Sql | null {

@@ -7,11 +7,12 @@
  *
  * Raw: parts of one statement, and row locks in this order.
  */
-import type { BatchRequest, BatchSnapshot, BatchWrites } from '../../../../application/ports/store/command-store.js';
+import type { BatchRequest, BatchWrites } from '../../../../application/ports/store/command-store.js';
 import { Prisma } from '../generated/client.js';
 import { insertDecisions } from '../log/decision-rows.js';
 import { markTextsGone } from '../search/write-search-marks.js';
 import { NO_SUCH_CHAT, NOT_AS_READ } from '../store-errors.js';
+import type { ReadBatch } from './read-snapshot.js';
 import {
   countReactions,
   countReplies,
@@ -40,18 +41,18 @@ import {
 import { countUserChats, insertChats, insertReceipts, insertUsers, updateUsers } from './write-shared-rows.js';
 
 /**
- * Aborts if a partition, a profile, a chat id, a receipt or a user's last free chat is not as it was read
- * (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a `StoreError`, or a JavaScript error, if a value
- * cannot be encoded.
+ * Aborts if a partition, the period of the receipts, a profile, a chat id, a receipt or a user's last free chat is not
+ * as it was read (`NOT_AS_READ`), or a chat is missing (`NO_SUCH_CHAT`). Throws a `StoreError`, or a JavaScript error,
+ * if a value cannot be encoded.
  */
 export function writeBatch(
   request: BatchRequest,
-  snapshot: BatchSnapshot,
+  read: ReadBatch,
   writes: BatchWrites,
   { hasSearch }: { hasSearch: boolean },
 ): Prisma.Sql {
   const parts: Record<string, Prisma.Sql | null> = {
-    moved: movePartitions(request, snapshot, writes),
+    moved: movePartitions(request, read, writes),
     users_new: insertUsers(writes),
     users_changed: updateUsers(writes),
     chats_new: insertChats(writes),
@@ -76,7 +77,7 @@ export function writeBatch(
     threads_gone: deleteThreads(writes),
     events_new: insertEvents(writes),
     user_chats_counted: countUserChats(writes),
-    receipts_new: insertReceipts(writes),
+    receipts_new: insertReceipts(writes, read.receiptPeriod),
     decisions_new: insertDecisions(writes.decisions),
     texts_gone: hasSearch ? markTextsGone(writes) : null,
   };

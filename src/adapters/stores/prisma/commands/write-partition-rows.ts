@@ -5,7 +5,6 @@
 import {
   type BatchLease,
   type BatchRequest,
-  type BatchSnapshot,
   type BatchWrites,
   positionsAfter,
 } from '../../../../application/ports/store/command-store.js';
@@ -13,6 +12,7 @@ import type { Chat } from '../../../../domain/chat.js';
 import { column, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';
 import { toPayload } from '../log/event-rows.js';
+import type { ReadBatch } from './read-snapshot.js';
 
 export function updateChats(rows: Chat[]): Prisma.Sql | null {
   if (rows.length === 0) return null;
@@ -99,11 +99,15 @@ export function insertEvents({ events: rows }: BatchWrites): Prisma.Sql | null {
 }
 
 /**
- * Returns a row for each partition whose lease and position are as they were read. Rows are locked in the order of
- * their partitions, so that two batches, or a batch and an acquisition of leases, wait for each other but never
- * deadlock: an UPDATE alone locks rows in the order in which its plan finds them.
+ * Returns a row for each partition whose lease, position and period of receipts are as they were read. Rows are locked
+ * in the order of their partitions, so that two batches, or a batch and an acquisition of leases, wait for each other
+ * but never deadlock: an UPDATE alone locks rows in the order in which its plan finds them.
  */
-export function movePartitions({ leases }: BatchRequest, snapshot: BatchSnapshot, writes: BatchWrites): Prisma.Sql {
+export function movePartitions(
+  { leases }: BatchRequest,
+  { snapshot, receiptPeriod }: ReadBatch,
+  writes: BatchWrites,
+): Prisma.Sql {
   const after = positionsAfter(snapshot, writes.events);
   const read = ({ partition }: BatchLease) => snapshot.positions.get(partition) ?? null;
   return Prisma.sql`
@@ -114,6 +118,7 @@ export function movePartitions({ leases }: BatchRequest, snapshot: BatchSnapshot
         ${column(leases, (lease) => lease.publishedThrough)}::int8[])
         AS w(partition, epoch, position, moved_to, published_through)
       JOIN partitions p ON p.partition = w.partition AND p.epoch = w.epoch AND p.position = w.position
+        AND p.receipt_period = ${receiptPeriod}::int4
       ORDER BY p.partition FOR NO KEY UPDATE OF p) l
     WHERE p.partition = l.partition RETURNING 1`;
 }

@@ -7,12 +7,15 @@
  */
 import {
   type BatchWrites,
-  receiptKey,
+  StoreError,
   type UserWrite,
   userKey,
 } from '../../../../application/ports/store/command-store.js';
-import { column, hex, time } from '../columns.js';
+import { column, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';
+import { storedReceiptKey } from '../receipts/receipt-key.js';
+import { receiptSlot } from '../receipts/receipt-periods.js';
+import { toReceiptRow } from '../receipts/receipt-rows.js';
 
 const byUser = ({ user }: UserWrite) => userKey(user);
 
@@ -109,20 +112,28 @@ export function countUserChats({ userChats: { changes, max } }: BatchWrites): Pr
     RETURNING 1`;
 }
 
-/** Part of the statement that writes a batch. In every batch these rows are the last of the shared ones. */
-export function insertReceipts({ receipts }: BatchWrites): Prisma.Sql | null {
+/**
+ * Part of the statement that writes a batch. In every batch these rows are the last of the shared ones. Throws a
+ * `StoreError` (`refused`) if two commands have the same key: the batch would find one row too few each time. Decided
+ * apart, the second of them is a repeat of the first.
+ */
+export function insertReceipts({ receipts }: BatchWrites, period: number): Prisma.Sql | null {
   if (receipts.length === 0) return null;
-  const rows = inKeyOrder(receipts, receiptKey);
-  // All receipts are one JSON array, which keeps their text. In a text array every quotation mark would be escaped
-  // twice.
+  const rows = inKeyOrder(
+    receipts.map((record) => ({ ...record, ...toReceiptRow(record), key: storedReceiptKey(record) })),
+    ({ key }) => key,
+  );
+  if (rows.some(({ key }, index) => key === rows[index + 1]?.key))
+    throw new StoreError('refused', 'the receipts of two commands have the same key');
   return Prisma.sql`
-    INSERT INTO receipts (tenant_id, actor_id, command_id, content_hash, receipt, created_at)
-    SELECT tenant_id, actor_id, command_id, decode(content_hash, 'hex'), receipt, created_at
-    FROM ROWS FROM (unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.actorId)}::text[],
-        ${column(rows, (row) => row.commandId)}::text[], ${column(rows, (row) => hex(row.contentHash))}::text[],
-        ${column(rows, (row) => time(row.at))}::timestamptz[]),
-      json_array_elements(${JSON.stringify(rows.map((row) => row.receipt))}::json))
-      AS w(tenant_id, actor_id, command_id, content_hash, created_at, receipt)
+    INSERT INTO receipts (slot, key, content_hash, chat_id, message_id, decision_id, sequence, at, tenant_id, actor_id, rest)
+    SELECT ${receiptSlot(period)}::int2, w.*
+    FROM unnest(${column(rows, (row) => row.key)}::uuid[], ${column(rows, (row) => row.contentHash)}::uuid[],
+      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.messageId)}::uuid[],
+      ${column(rows, (row) => row.decisionId)}::uuid[], ${column(rows, (row) => row.sequence)}::int8[],
+      ${column(rows, (row) => new Date(row.at).toISOString())}::timestamptz[],
+      ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.actorId)}::text[],
+      ${column(rows, (row) => row.rest)}::text[]) AS w
     ON CONFLICT DO NOTHING RETURNING 1`;
 }
 

@@ -14,6 +14,7 @@ import type { Member } from '../../../../domain/chat.js';
 import type { User } from '../../../../domain/user.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
+import { storedReceiptKey } from '../receipts/receipt-key.js';
 import {
   CHAT_VIEW_COLUMNS,
   CHATS_OF_MEMBERS,
@@ -130,12 +131,9 @@ export class PrismaChatQueries implements ChatQueries {
     return total ?? nothing;
   }
 
-  async findReceipt({ tenantId, actorId, commandId }: ReceiptKey): Promise<StoredReceipt | null> {
-    const select = { contentHash: true, receipt: true };
-    const found = await this.database.receipt
-      .findFirst({ where: { tenantId, actorId, commandId }, select })
-      .catch(rethrow);
-    return found === null ? null : fromReceiptModel(found);
+  async findReceipt(key: ReceiptKey): Promise<StoredReceipt | null> {
+    const found = await this.database.receipt.findFirst({ where: { key: storedReceiptKey(key) } }).catch(rethrow);
+    return found === null ? null : fromReceiptModel(key, found);
   }
 
   async findUser({ tenantId, userId }: UserKey): Promise<User | null> {
