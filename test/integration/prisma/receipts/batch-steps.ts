@@ -49,7 +49,7 @@ export class BatchSteps {
     if (this.found === null) throw new Error('nothing was read');
     const { found } = this;
     this.found = null;
-    const statement = writeBatch(this.request, found, { ...noWrites(), receipts: [this.record] });
+    const statement = writeBatch(this.request, found, { ...noWrites(), receipts: [this.record] }, { hasSearch: true });
     const planted = new Prisma.Sql(statement.strings.map(this.plant), statement.values);
     await this.database.$queryRaw(planted).catch(rethrowFromCommit);
   }
