@@ -109,20 +109,17 @@ export class GroupCommit {
   private start(): void {
     const boarding = this.nextGroup();
     this.running += 1;
-    let counts = true;
-    const held = new AbortController();
+    const counted = new AbortController();
     const end = () => {
-      if (counts) this.running -= 1;
-      counts = false;
-      held.abort();
+      if (counted.signal.aborted) return;
+      counted.abort();
+      this.running -= 1;
       this.startSoon();
     };
     const group = new Group(boarding.length, this.executor, this.apart, this.time, end);
     for (const { partition, board } of boarding) board(new GroupSeat(group, partition));
     void this.time.pause(BOARDING_MAX_MS, group.departed.signal).then(() => group.depart());
-    void this.time.pause(GROUP_HELD_MAX_MS, held.signal).then(() => {
-      if (!held.signal.aborted) end();
-    });
+    void this.time.pause(GROUP_HELD_MAX_MS, counted.signal).then(end);
   }
 
   /** The partitions that wait longest, as many as the limits allow, and at least one. */
@@ -228,8 +225,8 @@ class Group {
 }
 
 class GroupSeat implements Seat {
-  private hasDecided = false;
-  private hasLeft = false;
+  /** `decided`: the partition has joined the group with a batch, or goes without it. */
+  private state: 'boarding' | 'decided' | 'left' = 'boarding';
 
   constructor(
     private readonly group: Group,
@@ -241,7 +238,7 @@ class GroupSeat implements Seat {
     const { group, partition } = this;
     // Suspects may kill the worker, so they must not take the commands of other partitions with them.
     const isAlone = first === undefined || group.hasDeparted || group.apart.has(partition) || isSuspect(first.delivery);
-    this.hasDecided = true;
+    this.state = 'decided';
     const joined = isAlone ? group.decided() : group.join(part, signal);
     const outcome = joined === undefined ? ALONE : await joined;
     if (outcome.kind === 'failed') throw outcome.error;
@@ -250,9 +247,9 @@ class GroupSeat implements Seat {
   }
 
   leave(): void {
-    if (this.hasLeft) return;
-    this.hasLeft = true;
-    if (!this.hasDecided) this.group.decided();
+    if (this.state === 'left') return;
+    if (this.state === 'boarding') this.group.decided();
+    this.state = 'left';
     this.group.left();
   }
 
