@@ -11,14 +11,17 @@ export interface DiskFigures {
   decisions: number;
   /** Bytes of each table and index. */
   parts: { name: string; bytes: number }[];
+  /** Tables and indexes that this database does not have; they count as 0. */
+  missing: string[];
 }
 
-interface Size {
+export interface Size {
   name: string;
   table: string;
   bytes: number;
 }
 
+const TABLES = ['messages', 'chat_events', 'receipts', 'decisions'];
 const SEARCH_INDEX = 'messages_search_idx';
 
 /**
@@ -26,14 +29,16 @@ const SEARCH_INDEX = 'messages_search_idx';
  * free and visible pages are not counted: with few messages they would be most of the bytes, with many almost none.
  */
 export async function tableSizes(databaseUrl: string): Promise<Size[]> {
-  await query(databaseUrl, `SELECT gin_clean_pending_list('${SEARCH_INDEX}')`);
+  // Does nothing without the index: the function is strict.
+  await query(databaseUrl, 'SELECT gin_clean_pending_list(to_regclass($1))', [SEARCH_INDEX]);
   return query<Size>(
     databaseUrl,
     `SELECT c.relname AS name, coalesce(t.relname, c.relname) AS "table",
        (pg_relation_size(c.oid) + CASE c.reltoastrelid WHEN 0 THEN 0 ELSE pg_relation_size(c.reltoastrelid) END)::float8 AS bytes
      FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
-     WHERE coalesce(t.relname, c.relname) IN ('messages', 'chat_events', 'receipts', 'decisions') AND c.relkind IN ('r', 'i')
+     WHERE coalesce(t.relname, c.relname) = ANY ($1) AND c.relkind IN ('r', 'i')
      ORDER BY "table", c.relkind DESC, name`,
+    [TABLES],
   );
 }
 
@@ -52,5 +57,6 @@ export function diskFigures(before: readonly Size[], after: readonly Size[], mes
     receipts: sum(({ table }) => table === 'receipts'),
     decisions: sum(({ table }) => table === 'decisions'),
     parts: grown.map(({ name, bytes }) => ({ name, bytes })),
+    missing: [...TABLES, SEARCH_INDEX].filter((name) => !after.some((size) => size.name === name)),
   };
 }
