@@ -18,7 +18,7 @@ import { Signal } from '../runtime/signal.js';
 import { BatchProcessor, type BatchProcessorDeps } from './batch-processor.js';
 import { AWAY, type Change, type ConsumerState, nextState, type Subscribed } from './consumer-state.js';
 import { BATCH_MAX_COMMANDS, type BatchSize, DeliveryBuffer, sizeOf } from './delivery-buffer.js';
-import type { BatchExecutor } from './execution/batch-executor.js';
+import type { BatchExecution } from './execution/batch-executor.js';
 import { Fenced } from './execution/batch-transaction.js';
 import type { GroupCommit, Seat } from './execution/group-commit.js';
 import { OutcomeUnknown } from './execution/retrying-store.js';
@@ -30,7 +30,7 @@ export const STOP_BATCH_MS = 5_000;
 
 export interface PartitionConsumerDeps extends BatchProcessorDeps, PartitionLeaseDeps {
   source: CommandSource;
-  executor: BatchExecutor;
+  executor: BatchExecution;
 }
 
 export interface PartitionStatus {

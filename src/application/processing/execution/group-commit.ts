@@ -16,7 +16,7 @@
 import { LeaseRecovery } from '../../cluster/lease-recovery.js';
 import type { Time } from '../../runtime/time.js';
 import { type BatchSize, isSuspect } from '../delivery-buffer.js';
-import type { BatchExecutor } from './batch-executor.js';
+import type { BatchExecution } from './batch-executor.js';
 import { type BatchPart, type ExecutedBatch, Fenced } from './batch-transaction.js';
 import { OutcomeUnknown } from './retrying-store.js';
 
@@ -71,7 +71,7 @@ export class GroupCommit {
   private readonly apart = new Set<number>();
 
   constructor(
-    private readonly executor: BatchExecutor,
+    private readonly executor: BatchExecution,
     private readonly time: Time,
   ) {}
 
@@ -150,7 +150,7 @@ class Group {
 
   constructor(
     seats: number,
-    readonly executor: BatchExecutor,
+    readonly executor: BatchExecution,
     readonly apart: Set<number>,
     readonly time: Time,
     private readonly onEnd: () => void,
