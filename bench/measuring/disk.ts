@@ -11,9 +11,11 @@ export interface DiskFigures {
   decisions: number;
   /** Bytes of each table and index. */
   parts: { name: string; bytes: number }[];
+  /** Tables and indexes that this database does not have; they count as 0. */
+  missing: string[];
 }
 
-interface Size {
+export interface Size {
   name: string;
   table: string;
   bytes: number;
@@ -21,20 +23,23 @@ interface Size {
 
 const SEARCH_INDEX = 'message_search_words_idx';
 const SEARCH_TABLE = 'message_search';
+const TABLES = ['messages', 'chat_events', SEARCH_TABLE, 'receipts', 'decisions'];
 
 /**
  * Bytes of the tables that a message is written to, after the pending list of the search index is merged. The maps of
  * free and visible pages are not counted: with few messages they would be most of the bytes, with many almost none.
  */
 export async function tableSizes(databaseUrl: string): Promise<Size[]> {
-  await query(databaseUrl, `SELECT gin_clean_pending_list('${SEARCH_INDEX}')`);
+  // Does nothing without the index: the function is strict.
+  await query(databaseUrl, 'SELECT gin_clean_pending_list(to_regclass($1))', [SEARCH_INDEX]);
   return query<Size>(
     databaseUrl,
     `SELECT c.relname AS name, ${tableName('coalesce(t.relname, c.relname)')} AS "table",
        (pg_relation_size(c.oid) + CASE c.reltoastrelid WHEN 0 THEN 0 ELSE pg_relation_size(c.reltoastrelid) END)::float8 AS bytes
      FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_class t ON t.oid = i.indrelid
-     WHERE ${tableName('coalesce(t.relname, c.relname)')} IN ('messages', 'chat_events', 'receipts', 'decisions', '${SEARCH_TABLE}') AND c.relkind IN ('r', 'i')
+     WHERE ${tableName('coalesce(t.relname, c.relname)')} = ANY ($1) AND c.relkind IN ('r', 'i')
      ORDER BY "table", c.relkind DESC, name`,
+    [TABLES],
   );
 }
 
@@ -52,5 +57,9 @@ export function diskFigures(before: readonly Size[], after: readonly Size[], mes
     receipts: sum(({ table }) => table === 'receipts'),
     decisions: sum(({ table }) => table === 'decisions'),
     parts: grown.map(({ name, bytes }) => ({ name, bytes })),
+    missing: [
+      ...TABLES.filter((name) => !after.some(({ table }) => table === name)),
+      ...(after.some(({ name }) => name === SEARCH_INDEX) ? [] : [SEARCH_INDEX]),
+    ],
   };
 }

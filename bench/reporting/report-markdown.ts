@@ -220,6 +220,7 @@ function diskTable({ disk }: BenchResult): string | null {
     ['beside it: receipt with its indexes', bytes(disk.receipts)],
     ['beside it: decision log', bytes(disk.decisions)],
     ...disk.parts.map((part) => [`\`${part.name}\``, bytes(part.bytes)]),
+    ...disk.missing.map((name) => [`\`${name}\``, '0: not in this database']),
   ]);
 }
 

@@ -71,6 +71,7 @@ describe("the bench's report", () => {
       receipts: 0,
       decisions: 0,
       parts: [],
+      missing: [],
     };
     expect(goalsOf(resultOf({ disk })).map(isMet)).to.deep.equal([...new Array(10).fill(null), false]);
   });

@@ -21,12 +21,20 @@ export interface PartitionLeaseDeps {
   time: Time;
 }
 
+/** This worker gives the lease back, another worker has it, or this worker is about to acquire it again. */
+export type LeaseEnd = 'released' | 'lost' | 'renewed';
+
+/** Whether the store knows the published position of a held lease. An ended lease saves nothing. */
+type Progress =
+  | { kind: 'saved'; through: number }
+  /** A batch has committed since the last `saveProgress`. Its transaction saved the position as well. */
+  | { kind: 'saved by a batch'; through: number }
+  | { kind: 'ended' };
+
 export class PartitionLease {
   readonly epoch: number;
   readonly publisher: EventPublisher;
-  /** A batch has committed since the last `saveProgress`. Its transaction saved the published position as well. */
-  private hasCommitted = false;
-  private savedThrough: number;
+  private progress: Progress;
 
   private constructor(
     readonly partition: number,
@@ -36,7 +44,7 @@ export class PartitionLease {
     from: { epoch: number; position: number; publishedThrough: number },
   ) {
     this.epoch = from.epoch;
-    this.savedThrough = from.publishedThrough;
+    this.progress = { kind: 'saved', through: from.publishedThrough };
     this.publisher = new EventPublisher(partition, deps.publisher, from);
   }
 
@@ -68,7 +76,7 @@ export class PartitionLease {
 
   /** Called after each commit with its events, in log order. They are then published. */
   recordCommit(events: readonly LoggedEvent[]): void {
-    this.hasCommitted = true;
+    if (this.progress.kind === 'saved') this.progress = { ...this.progress, kind: 'saved by a batch' };
     this.publisher.append(events);
   }
 
@@ -77,24 +85,22 @@ export class PartitionLease {
    * @returns false if another worker has the lease
    */
   async saveProgress(): Promise<boolean> {
-    if (!this.hasCommitted) return this.savePublished();
-    this.hasCommitted = false;
+    if (this.progress.kind !== 'saved by a batch') return this.savePublished();
+    this.progress = { ...this.progress, kind: 'saved' };
     return true;
   }
 
-  /** @returns false if another worker has the lease */
-  async savePublished(): Promise<boolean> {
-    const through = this.publisher.publishedThrough;
-    if (through <= this.savedThrough) return true;
-    const isStillOwner = await this.deps.registry.savePublished(this.partition, this.epoch, through);
-    if (isStillOwner) this.savedThrough = through;
-    return isStillOwner;
-  }
-
-  /** Releases the lease after a short wait for confirms, so that the next owner has few events to publish again. */
-  async release(): Promise<void> {
-    const { publisher, partition, epoch } = this;
+  /**
+   * Publishes no more; the second call does nothing. A release waits a short time for confirms, so that the next owner
+   * has few events to publish again. Rejects with a `StoreError`; a lease that was to be renewed is then still held.
+   */
+  async end(how: LeaseEnd): Promise<void> {
+    const { publisher, partition, epoch, progress } = this;
     const { registry, time, logger } = this.deps;
+    if (progress.kind === 'ended') return;
+    if (how === 'renewed') await this.savePublished();
+    this.progress = { kind: 'ended' };
+    if (how !== 'released') return publisher.stop();
     const deadline = new AbortController();
     await Promise.race([publisher.drained(), time.pause(RELEASE_DRAIN_MS, deadline.signal)]);
     deadline.abort();
@@ -102,5 +108,16 @@ export class PartitionLease {
     await registry.savePublished(partition, epoch, publisher.publishedThrough);
     await registry.release(partition, epoch);
     logger.info('lease released', { partition, epoch });
+  }
+
+  /** @returns false if another worker has the lease */
+  private async savePublished(): Promise<boolean> {
+    const { progress, partition, epoch } = this;
+    const through = this.publisher.publishedThrough;
+    if (progress.kind === 'ended' || through <= progress.through) return true;
+    const isStillOwner = await this.deps.registry.savePublished(partition, epoch, through);
+    // A batch may have committed meanwhile, or the lease may have ended.
+    if (isStillOwner && this.progress.kind !== 'ended') this.progress = { ...this.progress, through };
+    return isStillOwner;
   }
 }

@@ -1,7 +1,13 @@
 /**
- * Processes one batch of a partition, from its deliveries to its acknowledgement. Receipts and the acknowledgement
- * follow the commit. Before the acknowledgement, the processor publishes with confirms what the transaction could not
- * take: dead letters, and commands of chats that belong to another partition.
+ * Processes one batch of a partition, from its deliveries to its acknowledgement.
+ *
+ * ```
+ *   received ──read──▶ ReadCommands ──commit──▶ Ending of each delivery ──settle──▶ settled ──▶ acknowledged
+ * ```
+ *
+ * Each step gets what the step before returned. Only the last one acknowledges, so whatever fails before leaves the
+ * batch with the broker. Receipts follow the commit. What the transaction could not take is published with confirms:
+ * dead letters, and commands of chats that belong to another partition.
  */
 
 import { isCommandType } from '../../contract/messages/commands.js';
@@ -16,7 +22,6 @@ import type {
   DeadLetters,
   Delivery,
   ReceiptSender,
-  Subscription,
 } from '../ports/transport/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { Backoff } from '../runtime/backoff.js';
@@ -25,10 +30,11 @@ import type { Time } from '../runtime/time.js';
 import { traceContextOf, traceIdOf } from '../runtime/trace-context.js';
 import type { BatchItem } from '../snapshot/batch-item.js';
 import { affectedChatIds } from './affected-chat-ids.js';
+import type { Session } from './consumer-state.js';
 import type { CommandResult, ExecutedBatch } from './execution/batch-transaction.js';
 import type { Seat } from './execution/group-commit.js';
 import { RateLimiter } from './rate-limiter.js';
-import { type CommandReader, type MalformedCommand, type RefusedCommand, readCommands } from './read-commands.js';
+import { type CommandReader, type ReadCommands, readCommands } from './read-commands.js';
 
 export interface BatchProcessorDeps {
   source: Pick<CommandSource, 'reroute' | 'forward'>;
@@ -53,11 +59,12 @@ export const FORWARDED_LOG_INTERVAL_MS = 10_000;
 /** Metric label for commands that could not be read. */
 const UNREAD = 'unread';
 
-interface PendingReceipt {
-  delivery: Delivery;
-  label: string;
-  receipt: Receipt;
-}
+/** How a delivery ends, once its batch is committed. `republish` sends it to a partition, or to the routing again. */
+type Ending = { delivery: Delivery } & (
+  | { kind: 'answer'; label: string; receipt: Receipt }
+  | { kind: 'dead letter'; reason: DeadLetterReason; detail: string }
+  | { kind: 'republish'; to: number | 'routing' }
+);
 
 export class BatchProcessor {
   private readonly rateLimiter: RateLimiter;
@@ -73,43 +80,49 @@ export class BatchProcessor {
 
   /**
    * Processes the deliveries and acknowledges them at the end. Rejects with the errors of `Seat.execute` or with
-   * the signal's reason; then nothing is acknowledged.
+   * the reason of the session's end; then nothing is acknowledged.
+   * @param deliveries at least one
    */
   async process(
     deliveries: readonly Delivery[],
     lease: PartitionLease,
     seat: Seat,
-    subscription: Subscription,
-    signal: AbortSignal,
+    { subscription, life: { signal } }: Session,
   ): Promise<void> {
-    const { partition } = this;
-    const { reader, observer, steps, time } = this.deps;
-    const last = deliveries.at(-1);
-    if (last === undefined) return;
-    const at = { partition, count: deliveries.length, published: () => lease.publisher.drained() };
+    const { observer, steps, time } = this.deps;
+    const at = { partition: this.partition, count: deliveries.length, published: () => lease.publisher.drained() };
     await steps?.reached('received', at);
     const began = time.elapsedMs();
-    const { items, refused, malformed } = await readCommands(partition, deliveries, reader, (commands) =>
-      this.rateLimiter.reserve(commands, lease.epoch),
-    );
-    const read = time.elapsedMs();
-    observer.stageTook('decode', read - began);
-    lease.publisher.expect(affectedChatIds(items));
-    const results = await this.execute(items, lease, seat, signal);
-    if (items.length > 0) {
-      observer.stageTook('transaction', time.elapsedMs() - read);
-      observer.batchCommitted(items.length);
+    const read = await this.read(deliveries, lease);
+    const wasRead = time.elapsedMs();
+    observer.stageTook('decode', wasRead - began);
+    const results = await this.commit(read.items, lease, seat, signal);
+    if (results.length > 0) {
+      observer.stageTook('transaction', time.elapsedMs() - wasRead);
+      observer.batchCommitted(results.length);
     }
-    this.sendReceipts(results, refused);
+    const endings = this.endingsOf(read, results);
+    for (const ending of endings) if (ending.kind === 'answer') this.answer(ending);
     await steps?.reached('receipted', at);
-    await this.settleUnprocessable(malformed, results, signal);
+    for (const ending of endings) {
+      if (ending.kind === 'dead letter') await this.deadLetter(ending, signal);
+      else if (ending.kind === 'republish') await this.republish(ending, signal);
+    }
     await steps?.reached('acknowledging', at);
-    subscription.acknowledgeThrough(last.tag);
+    subscription.acknowledgeThrough(deliveries.at(-1)?.tag ?? 0);
     await steps?.reached('acknowledged', at);
   }
 
+  private async read(deliveries: readonly Delivery[], lease: PartitionLease): Promise<ReadCommands> {
+    const read = await readCommands(this.partition, deliveries, this.deps.reader, (commands) =>
+      this.rateLimiter.reserve(commands, lease.epoch),
+    );
+    lease.publisher.expect(affectedChatIds(read.items));
+    return read;
+  }
+
   /** Records each commit on the lease as soon as it is known, so that its events are published. */
-  private async execute(
+  private async commit(
     items: readonly BatchItem[],
     lease: PartitionLease,
     seat: Seat,
@@ -129,71 +142,78 @@ export class BatchProcessor {
     return executed.flatMap(({ results }) => results);
   }
 
-  /** Sends the receipts in the order of the deliveries. */
-  private sendReceipts(results: readonly CommandResult[], refused: readonly RefusedCommand[]): void {
-    const answers: PendingReceipt[] = [];
-    for (const { item, result } of results)
-      if (result.kind === 'answered') {
-        // Unknown command types share one label: a value that a producer chooses must not become a metric label.
-        const label = item.decoded.outcome === 'command' ? result.receipt.type : UNREAD;
-        answers.push({ delivery: item.delivery, label, receipt: result.receipt });
-      }
+  /** One for each delivery, in the order of the deliveries. */
+  private endingsOf({ refused, malformed }: ReadCommands, results: readonly CommandResult[]): Ending[] {
+    const endings = results.map((one) => this.endingOf(one));
+    const decided = endings.length;
     if (refused.length > 0) {
       const at = this.deps.time.now().toISOString();
       for (const { delivery, identity, reason } of refused) {
-        const label = isCommandType(identity.type) ? identity.type : UNREAD;
-        const receipt = acceptedReceipt(identity, at);
-        receipt.status = 'rejected';
-        receipt.reason = reason;
-        answers.push({ delivery, label, receipt });
+        const receipt: Receipt = { ...acceptedReceipt(identity, at), status: 'rejected', reason };
+        endings.push({
+          kind: 'answer',
+          delivery,
+          label: isCommandType(identity.type) ? identity.type : UNREAD,
+          receipt,
+        });
       }
-      if (results.length > 0) answers.sort((one, other) => one.delivery.tag - other.delivery.tag);
     }
-    for (const { delivery, label, receipt } of answers) {
-      const { status, reason, replayed, commandId } = receipt;
-      this.deps.observer.commandAnswered(label, status, reason?.code ?? null, replayed);
-      const { replyTo, correlationId } = delivery.incoming;
-      if (replyTo !== undefined) this.deps.receipts.send(replyTo, correlationId ?? commandId, receipt);
+    for (const { delivery, detail } of malformed)
+      endings.push({ kind: 'dead letter', delivery, reason: 'malformed', detail });
+    if (endings.length > decided) endings.sort((one, other) => one.delivery.tag - other.delivery.tag);
+    return endings;
+  }
+
+  private endingOf({ item: { delivery, decoded }, result }: CommandResult): Ending {
+    switch (result.kind) {
+      case 'answered':
+        // Unknown command types share one label: a value that a producer chooses must not become a metric label.
+        return {
+          ...{ kind: 'answer', delivery, receipt: result.receipt },
+          label: decoded.outcome === 'command' ? result.receipt.type : UNREAD,
+        };
+      case 'poison':
+        return { kind: 'dead letter', delivery, reason: 'poison', detail: result.detail };
+      case 'reroute':
+        return { kind: 'republish', delivery, to: 'routing' };
+      case 'misrouted': {
+        const { home } = result;
+        const misrouted = (why: string): Ending => ({
+          ...{ kind: 'dead letter', delivery, reason: 'misrouted' },
+          detail: `belongs to partition ${home}, ${why}`,
+        });
+        if (home < 0 || home >= this.deps.partitions) return misrouted('which does not exist');
+        // A command is forwarded only once: otherwise it could circle between partitions.
+        if (delivery.isForwarded) return misrouted('and came to a wrong one twice');
+        return { kind: 'republish', delivery, to: home };
+      }
     }
   }
 
-  /** Dead-letters, forwards or reroutes what the transaction could not take, before the batch is acknowledged. */
-  private async settleUnprocessable(
-    malformed: readonly MalformedCommand[],
-    results: readonly CommandResult[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const { delivery, detail } of malformed) await this.deadLetter(delivery, 'malformed', detail, signal);
-    for (const { item, result } of results) {
-      if (result.kind === 'poison') await this.deadLetter(item.delivery, 'poison', result.detail, signal);
-      else if (result.kind === 'misrouted') await this.forward(item.delivery, result.home, signal);
-      else if (result.kind === 'reroute') await this.reroute(item.delivery, signal);
-    }
+  private answer({ delivery, label, receipt }: Ending & { kind: 'answer' }): void {
+    const { status, reason, replayed, commandId } = receipt;
+    this.deps.observer.commandAnswered(label, status, reason?.code ?? null, replayed);
+    const { replyTo, correlationId } = delivery.incoming;
+    if (replyTo !== undefined) this.deps.receipts.send(replyTo, correlationId ?? commandId, receipt);
   }
 
   /**
-   * Sends a misplaced command through the transport's routing again. If its headers cannot be encoded again, the
-   * command is dead-lettered.
+   * Sends a command to the queue of the partition that its chat belongs to, or through the transport's routing again.
+   * Commands are published one by one, so that a chat's commands keep their order. If the headers cannot be encoded
+   * again, the command is dead-lettered.
    */
-  private async reroute(delivery: Delivery, signal: AbortSignal): Promise<void> {
-    if (await this.republish(() => this.deps.source.reroute(delivery), signal)) this.deps.observer.rerouted();
-    else await this.deadLetter(delivery, 'misrouted', 'came to the wrong queue and cannot be sent on', signal);
-  }
-
-  /**
-   * Publishes a command to the queue of the partition that its chat belongs to. Commands are published one by one, so
-   * that a chat's commands keep their order. A command is forwarded only once: otherwise it could circle between
-   * partitions.
-   */
-  private async forward(delivery: Delivery, home: number, signal: AbortSignal): Promise<void> {
-    const deadLetterAs = (detail: string) => this.deadLetter(delivery, 'misrouted', detail, signal);
-    if (home < 0 || home >= this.deps.partitions)
-      return deadLetterAs(`belongs to partition ${home}, which does not exist`);
-    if (delivery.isForwarded) return deadLetterAs(`belongs to partition ${home}, and came to a wrong one twice`);
-    if (!(await this.republish(() => this.deps.source.forward(delivery, home), signal)))
-      return deadLetterAs(`belongs to partition ${home}, and cannot be sent on`);
-    this.deps.observer.forwarded();
-    this.logForwarded(home);
+  private async republish({ delivery, to }: Ending & { kind: 'republish' }, signal: AbortSignal): Promise<void> {
+    const { source, observer } = this.deps;
+    const publish = async () => (to === 'routing' ? source.reroute(delivery) : source.forward(delivery, to));
+    const isSent = await this.untilConfirmed(() => publish().then(() => true, unlessEncodable), signal);
+    if (!isSent) {
+      const why = to === 'routing' ? 'came to the wrong queue and' : `belongs to partition ${to}, and`;
+      const detail = `${why} cannot be sent on`;
+      return this.deadLetter({ kind: 'dead letter', delivery, reason: 'misrouted', detail }, signal);
+    }
+    if (to === 'routing') return observer.rerouted();
+    observer.forwarded();
+    this.logForwarded(to);
   }
 
   private logForwarded(home: number): void {
@@ -209,24 +229,8 @@ export class BatchProcessor {
     this.forwarded.loggedAt = now;
   }
 
-  /** Resolves with true when the broker has confirmed. Resolves with false if the headers cannot be encoded again. */
-  private async republish(publish: () => Promise<void>, signal: AbortSignal): Promise<boolean> {
-    let isWritable = true;
-    await this.untilConfirmed(async () => {
-      try {
-        await publish();
-      } catch (error) {
-        if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
-        isWritable = false;
-      }
-    }, signal);
-    return isWritable;
-  }
-
   private async deadLetter(
-    delivery: Delivery,
-    reason: DeadLetterReason,
-    detail: string,
+    { delivery, reason, detail }: Ending & { kind: 'dead letter' },
     signal: AbortSignal,
   ): Promise<void> {
     await this.untilConfirmed(() => this.deps.deadLetters.deadLetter(delivery, reason, detail), signal);
@@ -237,11 +241,11 @@ export class BatchProcessor {
     this.deps.logger.warn('command dead-lettered', { partition: this.partition, reason, detail, commandId, traceId });
   }
 
-  private async untilConfirmed(put: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  private async untilConfirmed<T>(publish: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const backoff = new Backoff(this.deps.time);
     for (;;) {
       try {
-        return await put();
+        return await publish();
       } catch (error) {
         this.deps.logger.warn('publish not confirmed; retrying', { partition: this.partition, error });
         await backoff.wait(signal);
@@ -249,4 +253,10 @@ export class BatchProcessor {
       }
     }
   }
+}
+
+/** False if the headers of the delivery cannot be encoded again: see `CommandSource.forward`. */
+function unlessEncodable(error: unknown): false {
+  if (error instanceof TypeError || error instanceof RangeError) return false;
+  throw error;
 }

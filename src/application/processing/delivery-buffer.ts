@@ -55,11 +55,6 @@ export class DeliveryBuffer {
     this.bytes += delivery.incoming.body.byteLength;
   }
 
-  clear(): void {
-    this.deliveries = [];
-    this.bytes = 0;
-  }
-
   /** The next batch: some suspects, or as many other commands as the limits allow. */
   take(): Delivery[] {
     const [first] = this.deliveries;

@@ -1,28 +1,24 @@
 /**
- * Consumes one partition: subscribes to its queue and, while it has the lease, is the partition's only writer. The
- * processor (batch-processor.ts) handles each batch.
- *
- * ```
- *   away ──subscribe──▶ subscribed ──first delivery, or assigned──▶ acquiring ──epoch raised──▶ processing
- *     ▲                                                                                            │
- *     └── channel closed: the broker requeues all unacknowledged deliveries ◀── fenced, released, lost
- * ```
+ * Consumes one partition: subscribes to its queue and, while it has the lease, is the partition's only writer.
+ * consumer-state.ts has the states. The processor (batch-processor.ts) handles each batch.
  *
  * The broker does not tell a consumer that it has become the active one, so the first delivery does. The broker's
- * single active consumer and the epoch are the safety net. A worker without the lease is fenced out by the partition's
- * row and closes its channel. All steps run in one loop, so that no two steps overlap. The current batch stays current
- * until it is acknowledged or its subscription has ended.
+ * single active consumer and the epoch are the safety net: a worker without the lease is fenced out by the partition's
+ * row and closes its channel, and the broker requeues all unacknowledged deliveries.
+ *
+ * All steps run in one loop, so that no two steps overlap. Outside of it, the coordinator says what it wants (`goal`,
+ * `due`), and the broker delivers, or ends the subscription.
  */
 
-import type { LeaseRecovery } from '../cluster/lease-recovery.js';
 import { PartitionLease, type PartitionLeaseDeps } from '../cluster/partition-lease.js';
 import { StoreError } from '../ports/store/command-store.js';
-import type { CommandSource, Delivery, Subscription } from '../ports/transport/transport.js';
+import type { CommandSource } from '../ports/transport/transport.js';
 import { Backoff } from '../runtime/backoff.js';
 import { Signal } from '../runtime/signal.js';
 import { BatchProcessor, type BatchProcessorDeps } from './batch-processor.js';
-import { BATCH_MAX_COMMANDS, DeliveryBuffer, sizeOf } from './delivery-buffer.js';
-import type { BatchExecutor } from './execution/batch-executor.js';
+import { AWAY, type Change, type ConsumerState, nextState, type Subscribed } from './consumer-state.js';
+import { BATCH_MAX_COMMANDS, type BatchSize, DeliveryBuffer, sizeOf } from './delivery-buffer.js';
+import type { BatchExecution } from './execution/batch-executor.js';
 import { Fenced } from './execution/batch-transaction.js';
 import type { GroupCommit, Seat } from './execution/group-commit.js';
 import { OutcomeUnknown } from './execution/retrying-store.js';
@@ -34,7 +30,7 @@ export const STOP_BATCH_MS = 5_000;
 
 export interface PartitionConsumerDeps extends BatchProcessorDeps, PartitionLeaseDeps {
   source: CommandSource;
-  executor: BatchExecutor;
+  executor: BatchExecution;
 }
 
 export interface PartitionStatus {
@@ -54,31 +50,17 @@ export interface PartitionStatus {
   contendedSince: Date | null;
 }
 
+/** What the coordinator wants in the long run. `stopped` is final. */
+type Goal = 'nothing' | 'subscription' | 'stopped';
+
+/** What is to be done before the next batch. The second replaces the first, and a release replaces a loss. */
+type Due = { kind: 'acquire'; why: string } | { kind: 'relinquish'; how: 'lost' | 'released' };
+
 export class PartitionConsumer {
+  private state: ConsumerState = AWAY;
+  private goal: Goal = 'nothing';
+  private due: Due | null = null;
   private readonly processor: BatchProcessor;
-  private readonly buffer = new DeliveryBuffer();
-  private batch: Delivery[] = [];
-  private batchSince = new Date();
-  private subscription: Subscription | null = null;
-  private subscriptionLife = new AbortController();
-  /** Aborts the processing of the current batch: when the subscription is lost, or when this consumer stops. */
-  private processing = new AbortController();
-  private lease: PartitionLease | null = null;
-  /** The subscription has changed since the lease was acquired. The lease must be acquired again before processing. */
-  private isStale = false;
-  /** How to acquire the lease again after an unknown commit outcome. Null otherwise. */
-  private recovery: LeaseRecovery | null = null;
-  private wantsSubscription = false;
-  private notSubscribedSince: Date | null = null;
-  private acquireDue: string | null = null;
-  private relinquishDue: 'release' | 'lost' | null = null;
-  private isStopping = false;
-  private readonly life = new AbortController();
-  /**
-   * Ends the pause after a failed attempt to subscribe, also if the attempt has not failed yet. It is aborted when the
-   * broker is back or when this consumer stops.
-   */
-  private retryPause = new AbortController();
   private readonly changed = new Signal();
   private readonly backoff: Backoff;
   private readonly running: Promise<void>;
@@ -95,84 +77,83 @@ export class PartitionConsumer {
   }
 
   get status(): PartitionStatus {
-    const { partition, lease, subscription } = this;
+    const { partition, state, goal } = this;
+    const publisher = state.lease?.publisher;
     return {
       partition,
-      epoch: lease?.epoch ?? null,
-      isSubscribed: subscription !== null,
-      notSubscribedSince: subscription === null && this.wantsSubscription ? this.notSubscribedSince : null,
-      unpublished: lease?.publisher.unpublished ?? 0,
-      unpublishedSince: lease?.publisher.waitingSince ?? null,
-      obstacle: lease?.publisher.obstacle ?? null,
-      batchSince: this.batch.length === 0 ? null : this.batchSince,
+      epoch: state.lease?.epoch ?? null,
+      isSubscribed: state.kind !== 'away',
+      notSubscribedSince: state.kind === 'away' && goal === 'subscription' ? (state.attempt?.since ?? null) : null,
+      unpublished: publisher?.unpublished ?? 0,
+      unpublishedSince: publisher?.waitingSince ?? null,
+      obstacle: publisher?.obstacle ?? null,
+      batchSince: state.kind === 'away' ? null : (state.batch?.since ?? null),
       contendedSince: this.deps.executor.contendedSince(partition),
     };
   }
 
   get hasLease(): boolean {
-    return this.lease !== null;
+    return this.state.lease !== null;
   }
 
   /** Subscribes to the partition's queue and waits to become its active consumer. */
   subscribe(): void {
-    this.wantsSubscription = true;
-    this.changed.wake();
+    this.want('subscription', this.due);
   }
 
   /** Subscribes and acquires the lease. If this worker has the lease already, it acquires it once more. */
   acquire(why: string): void {
-    this.wantsSubscription = true;
-    if (this.lease !== null) this.isStale = true;
-    this.acquireDue ??= why;
-    this.changed.wake();
+    this.change({ kind: 'lease in doubt', recovery: null });
+    this.want('subscription', this.due ?? { kind: 'acquire', why });
   }
 
   /** Finishes the current batch, returns the other deliveries to the broker, and releases the lease. */
   release(): void {
-    this.wantsSubscription = false;
-    this.relinquishDue = 'release';
-    this.changed.wake();
+    this.want('nothing', { kind: 'relinquish', how: 'released' });
   }
 
   /** Another worker has the lease now. */
   leaseLost(): void {
-    this.relinquishDue ??= 'lost';
-    this.changed.wake();
+    this.want(this.goal, this.due?.kind === 'relinquish' ? this.due : { kind: 'relinquish', how: 'lost' });
   }
 
   /** The broker accepts subscriptions again, so the pause before the next attempt ends. */
   brokerReconnected(): void {
-    if (this.subscription === null) this.retryPause.abort();
+    if (this.state.kind === 'away') this.state.attempt?.pause.abort();
   }
 
   /** Called periodically: saves the published position if it has moved. */
   async saveProgress(): Promise<void> {
-    const { lease } = this;
+    const { lease } = this.state;
     if (lease === null || (await lease.saveProgress())) return;
-    if (this.lease === lease) this.leaseLost();
+    if (this.state.lease === lease) this.leaseLost();
   }
 
   async stop(): Promise<void> {
-    this.isStopping = true;
-    this.changed.wake();
+    this.want('stopped', this.due);
     const stopped = new AbortController();
-    void this.deps.time.pause(STOP_BATCH_MS, stopped.signal).then(() => this.abortAll(new Error('stopping')));
+    void this.deps.time.pause(STOP_BATCH_MS, stopped.signal).then(() => this.waiting?.abort(new Error('stopping')));
     await this.running;
     stopped.abort();
   }
 
-  /**
-   * Aborts each signal on its own, without `AbortSignal.any`. A long-lived signal keeps a reference to every signal
-   * that was combined with it, 170 bytes for each batch (https://github.com/nodejs/node/issues/55351).
-   */
-  private abortAll(reason: Error): void {
-    this.life.abort(reason);
-    this.processing.abort(reason);
-    this.retryPause.abort(reason);
+  private want(goal: Goal, due: Due | null): void {
+    if (this.goal !== 'stopped') this.goal = goal;
+    this.due = due;
+    this.changed.wake();
+  }
+
+  private change(change: Change): void {
+    this.state = nextState(this.state, change);
+  }
+
+  /** Ends the work on the batch, and the pause before the next attempt. */
+  private get waiting(): AbortController | undefined {
+    return this.state.kind === 'away' ? this.state.attempt?.pause : this.state.session.life;
   }
 
   private async run(): Promise<void> {
-    while (!this.isStopping) {
+    while (this.goal !== 'stopped') {
       try {
         await this.turn();
         this.backoff.reset();
@@ -180,28 +161,22 @@ export class PartitionConsumer {
         await this.recover(error);
       }
     }
-    await this.relinquish('release').catch((error: unknown) =>
+    await this.relinquish('released').catch((error: unknown) =>
       this.deps.logger.warn('lease not released', { partition: this.partition, error }),
     );
   }
 
   private async turn(): Promise<void> {
-    if (this.relinquishDue !== null) return this.relinquish(this.relinquishDue);
-    if (!this.wantsSubscription) {
-      if (this.subscription !== null || this.lease !== null) return this.relinquish('release');
-      this.notSubscribedSince = null;
-      return this.changed.wait();
-    }
-    if (this.subscription === null) return this.openSubscription();
-    if (this.acquireDue !== null) {
-      if (this.lease === null || this.isStale) await this.acquireLease(this.acquireDue);
-      this.acquireDue = null;
+    const { state, goal, due } = this;
+    if (due?.kind === 'relinquish') return this.relinquish(due.how);
+    if (state.kind === 'away') return goal === 'subscription' ? this.subscribeNow() : this.changed.wait();
+    if (due !== null) {
+      if (state.kind === 'subscribed') await this.acquireLease(state, due.why);
+      if (this.due === due) this.due = null;
       return;
     }
-    if (this.batch.length === 0 && this.buffer.isEmpty) return this.changed.wait();
-    const seat = await this.groups.enter(this.partition, () =>
-      this.batch.length > 0 ? sizeOf(this.batch) : this.buffer.nextSize,
-    );
+    if (this.nextSize.commands === 0) return this.changed.wait();
+    const seat = await this.groups.enter(this.partition, () => this.nextSize);
     try {
       await this.processNext(seat);
     } finally {
@@ -209,109 +184,92 @@ export class PartitionConsumer {
     }
   }
 
+  /** The size of the current batch, or of the next one. */
+  private get nextSize(): BatchSize {
+    const { state } = this;
+    if (state.kind === 'away') return sizeOf([]);
+    return state.batch === null ? state.session.buffer.nextSize : sizeOf(state.batch.deliveries);
+  }
+
   private async processNext(seat: Seat): Promise<void> {
-    const { subscription } = this;
     // The state may have changed while the consumer waited for its seat.
-    if (subscription === null || this.isStopping || this.relinquishDue !== null || this.acquireDue !== null) return;
-    if (this.batch.length === 0) {
-      if (this.buffer.isEmpty) return;
-      this.batch = this.buffer.take();
-      this.batchSince = new Date();
+    if (this.goal === 'stopped' || this.due !== null || this.nextSize.commands === 0) return;
+    if (this.state.kind !== 'away' && this.state.batch === null) {
+      const deliveries = this.state.session.buffer.take();
+      this.change({ kind: 'batch taken', batch: { deliveries, since: new Date() } });
     }
-    const lease = this.lease === null || this.isStale ? await this.acquireLease('delivery') : this.lease;
-    await this.processor.process(this.batch, lease, seat, subscription, this.processing.signal);
-    this.batch = [];
+    if (this.state.kind === 'subscribed') await this.acquireLease(this.state, 'delivery');
+    const { state } = this;
+    if (state.kind !== 'leased' || state.batch === null) return;
+    await this.processor.process(state.batch.deliveries, state.lease, seat, state.session);
+    this.change({ kind: 'batch acknowledged' });
   }
 
   private async recover(error: unknown): Promise<void> {
     const { logger } = this.deps;
-    const { partition } = this;
+    const { partition, state } = this;
     if (error instanceof Fenced) {
       logger.info('lease lost', { partition });
-      this.relinquishDue ??= 'lost';
+      this.leaseLost();
       return;
     }
     if (error instanceof OutcomeUnknown) {
       logger.warn('commit outcome unknown; re-acquiring the lease', { partition, error });
-      this.isStale = true;
-      this.recovery = error.recovery ?? this.lease?.recovery() ?? null;
+      this.change({ kind: 'lease in doubt', recovery: error.recovery ?? state.lease?.recovery() ?? null });
       return;
     }
     // The subscription was lost during the work. The broker has requeued the batch, and the next turn subscribes again.
-    if (this.subscription === null && this.wantsSubscription) logger.debug('batch interrupted', { partition, error });
+    if (state.kind === 'away' && this.goal !== 'nothing') logger.debug('batch interrupted', { partition, error });
     else if (error instanceof StoreError) logger.warn('store unavailable', { partition, error });
     else logger.warn('processing failed; retrying', { partition, error });
-    await this.backoff.wait((this.subscription === null ? this.retryPause : this.life).signal);
+    if (this.waiting !== undefined) await this.backoff.wait(this.waiting.signal);
   }
 
-  private async openSubscription(): Promise<void> {
-    this.notSubscribedSince ??= this.deps.time.now();
-    const life = new AbortController();
-    this.subscriptionLife = life;
-    this.processing = new AbortController();
-    this.retryPause = new AbortController();
-    this.subscription = await this.deps.source.subscribe(this.partition, PREFETCH, {
+  private async subscribeNow(): Promise<void> {
+    this.change({ kind: 'subscribing', at: this.deps.time.now() });
+    const [buffer, life] = [new DeliveryBuffer(), new AbortController()];
+    const subscription = await this.deps.source.subscribe(this.partition, PREFETCH, {
       onDelivery: (delivery) => {
         if (life.signal.aborted) return;
-        this.buffer.push(delivery);
+        buffer.push(delivery);
         this.changed.wake();
       },
       onLost: (cause) => {
         if (life.signal.aborted) return;
         this.deps.logger.info('subscription lost', { partition: this.partition, cause: cause.message });
-        this.forgetSubscription(cause);
+        life.abort(cause);
+        this.change({ kind: 'subscription lost' });
+        this.changed.wake();
       },
     });
     // The subscription may have been lost right after it was opened.
-    if (life.signal.aborted) this.subscription = null;
-    else this.notSubscribedSince = null;
-  }
-
-  private forgetSubscription(cause: Error): void {
-    this.subscription = null;
-    this.endSubscriptionLife(cause);
-    this.buffer.clear();
-    this.batch = [];
-    this.isStale = true;
-    this.recovery = null;
-    this.changed.wake();
-  }
-
-  private endSubscriptionLife(cause: Error): void {
-    this.subscriptionLife.abort(cause);
-    this.processing.abort(cause);
+    if (!life.signal.aborted) this.change({ kind: 'subscribed', session: { subscription, buffer, life } });
   }
 
   /** Raises the epoch. Committed but unpublished events go out first, because the publisher works in log order. */
-  private async acquireLease(why: string): Promise<PartitionLease> {
-    const { partition, lease: previous } = this;
-    if (previous !== null && !(await previous.savePublished())) this.leaseLost();
-    this.lease = null;
-    await previous?.publisher.stop();
-    const lease = await PartitionLease.acquire(partition, this.deps, this.recovery);
+  private async acquireLease({ lease: earlier, recovery }: Subscribed, why: string): Promise<void> {
+    const { partition, deps } = this;
+    await earlier?.end('renewed');
+    this.change({ kind: 'lease ended' });
+    const lease = await PartitionLease.acquire(partition, deps, recovery);
     if (lease === null) throw new Fenced([partition]);
-    this.isStale = false;
-    this.recovery = null;
+    this.change({ kind: 'lease acquired', lease });
     // An earlier loss is void: this worker has the lease again.
-    if (this.relinquishDue === 'lost') this.relinquishDue = null;
-    this.lease = lease;
-    this.deps.observer.leaseAcquired(partition, why);
-    this.deps.logger.info('lease acquired', { partition, epoch: lease.epoch, why, backlog: lease.backlog });
-    return lease;
+    if (this.due?.kind === 'relinquish' && this.due.how === 'lost') this.due = null;
+    deps.observer.leaseAcquired(partition, why);
+    deps.logger.info('lease acquired', { partition, epoch: lease.epoch, why, backlog: lease.backlog });
   }
 
-  private async relinquish(how: 'release' | 'lost'): Promise<void> {
-    const { lease, subscription } = this;
-    this.relinquishDue = null;
-    this.acquireDue = null;
-    this.lease = null;
-    this.recovery = null;
-    this.subscription = null;
-    this.endSubscriptionLife(new Error('lease relinquished'));
-    this.buffer.clear();
-    this.batch = [];
-    await subscription?.close().catch((error: unknown) => this.deps.logger.debug('channel already closed', { error }));
-    if (how === 'release') await lease?.release();
-    else await lease?.publisher.stop();
+  private async relinquish(how: 'lost' | 'released'): Promise<void> {
+    const { state } = this;
+    this.due = null;
+    this.change({ kind: 'relinquished' });
+    if (state.kind !== 'away') {
+      state.session.life.abort(new Error('lease relinquished'));
+      await state.session.subscription
+        .close()
+        .catch((error: unknown) => this.deps.logger.debug('channel already closed', { error }));
+    }
+    await state.lease?.end(how);
   }
 }

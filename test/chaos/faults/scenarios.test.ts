@@ -4,16 +4,27 @@ import { confirmLost, redeliveryStorm } from '../scenarios/broker.js';
 import { sameId } from '../scenarios/commands.js';
 import { backendsTerminated, commitReplyLost, deadlock } from '../scenarios/database.js';
 import { dispatchUnbound } from '../scenarios/dispatch.js';
+import {
+  FOR_GROUPS,
+  groupKilled,
+  groupLeaseTaken,
+  groupPoison,
+  groupReplyLost,
+  groupRowLocked,
+} from '../scenarios/groups.js';
 
 /** Each scenario that no other test covers, once. All of them: `npm run proof -- faults`. */
-const PLAYED = [sameId, commitReplyLost, deadlock, backendsTerminated, confirmLost, redeliveryStorm, dispatchUnbound];
+const PLAYED = [
+  ...[sameId, commitReplyLost, deadlock, backendsTerminated, confirmLost, redeliveryStorm, dispatchUnbound],
+  ...[groupReplyLost, groupLeaseTaken, groupRowLocked, groupPoison, groupKilled],
+];
 
 describe('A worker under load recovers', function () {
   this.timeout(120_000);
   let harness: FleetHarness;
 
   before(async () => {
-    harness = await FleetHarness.open();
+    harness = await FleetHarness.open(FOR_GROUPS);
   });
   after(() => harness?.close());
 

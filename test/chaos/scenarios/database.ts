@@ -12,7 +12,7 @@ const CONNECTIONS_MAX = 20;
 const SILENT_MS = 3_000;
 
 /** Another client's session on the same database. */
-async function besides<T>(harness: FleetHarness, work: (session: pg.Client) => Promise<T>): Promise<T> {
+export async function besides<T>(harness: FleetHarness, work: (session: pg.Client) => Promise<T>): Promise<T> {
   const session = new pg.Client({ connectionString: harness.fleet.databaseUrl });
   session.on('error', () => undefined); // the pending statement fails with it too
   await session.connect();
@@ -24,7 +24,7 @@ async function besides<T>(harness: FleetHarness, work: (session: pg.Client) => P
 }
 
 /** Waits until a worker waits for a lock. */
-async function somebodyWaits(session: pg.Client): Promise<void> {
+export async function somebodyWaits(session: pg.Client): Promise<void> {
   await eventually(
     async () => {
       // Within a transaction the server would repeat its first snapshot.
@@ -39,12 +39,17 @@ async function somebodyWaits(session: pg.Client): Promise<void> {
   );
 }
 
-export async function strike(harness: FleetHarness, fault: Fault, times: number): Promise<void> {
-  const { databaseWire } = harness;
+/** @param partitionsMin the number of partitions in the batches that meet the fault, at least */
+export async function strike(
+  { databaseWire }: FleetHarness,
+  fault: Fault,
+  times: number,
+  partitionsMin = 0,
+): Promise<void> {
   const goal = databaseWire.struck + times;
-  databaseWire.fault = fault;
+  Object.assign(databaseWire, { fault, partitionsMin });
   await eventually(() => databaseWire.struck >= goal, { within: WITHIN_MS, what: `${times} COMMITs meet the fault` });
-  databaseWire.fault = 'none';
+  Object.assign(databaseWire, { fault: 'none', partitionsMin: 0 });
 }
 
 /** The server terminates the application's connections. */

@@ -36,8 +36,11 @@ const atStep = (step: Step): Scenario => ({
   },
 });
 
-/** A failpoint in the proxy: it sees COMMIT, which the worker does not report. */
-const atCommit = (name: string, what: string, fault: Fault): Scenario => ({
+/**
+ * A failpoint in the proxy: it sees COMMIT, which the worker does not report.
+ * @param partitionsMin the number of partitions in the batch, at least
+ */
+export const atCommit = (name: string, what: string, fault: Fault, partitionsMin = 0): Scenario => ({
   name,
   row: ROW,
   what,
@@ -51,6 +54,7 @@ const atCommit = (name: string, what: string, fault: Fault): Scenario => ({
         what: 'the worker owns its share',
       });
       wire.onStrike = () => victim.send('SIGKILL');
+      wire.partitionsMin = partitionsMin;
       wire.fault = fault;
       await victim.ended;
       await harness.flows();

@@ -12,6 +12,8 @@ export type Fault =
   | 'swallow the reply to COMMIT'
   /** COMMIT itself is lost, and the connection is cut. */
   | 'lose COMMIT'
+  /** COMMIT is passed on when `onStrike` has resolved. */
+  | 'delay COMMIT'
   /** Each new session is ended by the server in one breath with its greeting. */
   | 'end sessions at once'
   /** Requests are passed on; replies are dropped. */
@@ -27,35 +29,58 @@ function terminated(): Buffer {
   return Buffer.concat([head, fields]);
 }
 
+/** What a client commits. */
+export interface Commit {
+  /** Of a batch: its partitions. Otherwise empty. */
+  partitions: readonly number[];
+  /** What the client sends with it. */
+  bytes: Buffer;
+}
+
 /** The parts of a client's data that concern commits. */
 class ClientWords {
   /** Prepared statements that write a batch. */
   private readonly batches = new Set<string>();
   private isInTransaction = false;
 
-  /** Whether something is committed by these. */
-  commit(bytes: Buffer): boolean {
+  /** What is committed by these. Null if nothing is. */
+  commit(bytes: Buffer): Commit | null {
     const said = bytes.toString('latin1');
     // Parse: its name, and the statement.
     const prepared = [...said.matchAll(/(\w*)\0WITH moved AS \(/g)].map(([, name = '']) => name);
     for (const name of prepared) this.batches.add(name);
     // Bind: its length, no name of a portal, and the statement's.
-    const bound = [...said.matchAll(/B[\s\S]{4}\0(\w+)\0/g)].some(([, name = '']) => this.batches.has(name));
-    const isBatch = !this.isInTransaction && (bound || prepared.length > 0);
+    const bound = [...said.matchAll(/B[\s\S]{4}\0(\w+)\0/g)].find(([, name = '']) => this.batches.has(name));
+    const isBatch = !this.isInTransaction && (bound !== undefined || prepared.length > 0);
+    const partitions = isBatch && bound !== undefined ? numbersAt(bytes, bound.index + bound[0].length) : [];
     // The end of the statement belongs to it: `READ COMMITTED` is no COMMIT.
     const isCommit = said.includes('COMMIT\0');
     if (said.includes('BEGIN\0')) this.isInTransaction = true;
     if (isCommit || said.includes('ROLLBACK\0')) this.isInTransaction = false;
-    return isCommit || isBatch;
+    return isCommit || isBatch ? { partitions, bytes } : null;
   }
+}
+
+/**
+ * The first parameter of a Bind, an array of numbers as text: after the formats (their number, two bytes each) and the
+ * number of parameters comes its length.
+ */
+function numbersAt(bytes: Buffer, offset: number): number[] {
+  const lengthAt = offset + 2 + 2 * bytes.readInt16BE(offset) + 2;
+  const text = bytes.toString('latin1', lengthAt + 4, lengthAt + 4 + bytes.readInt32BE(lengthAt));
+  return [...text.matchAll(/\d+/g)].map(Number);
 }
 
 export class CuttingProxy {
   fault: Fault = 'none';
+  /** Only batches of at least this many partitions meet a fault. 0: all that commits. */
+  partitionsMin = 0;
   /** How many COMMITs have met a fault. */
   struck = 0;
   /** Called as a COMMIT meets a fault, before anything is passed on or cut. */
-  onStrike: (() => void) | undefined;
+  onStrike: ((commit: Commit) => void | Promise<void>) | undefined;
+  /** Called for each COMMIT, whatever the fault. */
+  onCommit: ((commit: Commit) => void) | undefined;
   private readonly sockets = new Set<Socket>();
 
   private constructor(
@@ -97,13 +122,21 @@ export class CuttingProxy {
       });
     }
     const words = new ClientWords();
-    client.on('data', (bytes) => {
-      const isCommit = words.commit(bytes);
+    client.on('data', async (bytes) => {
+      const commit = words.commit(bytes);
+      if (commit !== null) this.onCommit?.(commit);
       if (this.fault === 'fall silent') return;
-      const isStruck = this.fault !== 'none' && isCommit;
+      const isStruck = this.fault !== 'none' && commit !== null && commit.partitions.length >= this.partitionsMin;
       if (isStruck) {
         this.struck += 1;
-        this.onStrike?.();
+        const passed = this.onStrike?.(commit);
+        if (this.fault === 'delay COMMIT') {
+          client.pause();
+          await passed;
+          upstream.write(bytes);
+          client.resume();
+          return;
+        }
       }
       if (isStruck && this.fault === 'lose COMMIT') {
         client.destroy();

@@ -59,7 +59,8 @@ export class SimConnection {
   toClient(happen: () => void): void {
     const at = Math.max(this.time.now + latency(this.chance), this.lastToClient);
     this.lastToClient = at;
-    this.process.receive(at - this.time.now, () => {
+    // An absolute time: the difference to now would be rounded, and the order lost.
+    this.process.receiveAt(at, () => {
       if (this.isOpen) happen();
     });
   }

@@ -32,6 +32,8 @@ export class SimDatabase {
   awayUntil = 0;
   /** Pruned events, for the ledger. */
   readonly pruned: LoggedEvent[] = [];
+  /** Partitions that a worker committed to while another one owned them, for the ledger. */
+  readonly intrusions: { worker: string; partition: number; owner: string | null }[] = [];
   /** Every statement of a batch exceeds its timeout until this time. */
   slowUntil = 0;
   /** The time in milliseconds to write a command, by its id. */
@@ -114,6 +116,10 @@ export function storeWire(database: SimDatabase, process: SimProcess, seed: numb
             return decided;
           });
           if (result.outcome === 'fenced') throw new StoreError('contention', 'another owner came in between');
+          for (const { partition } of request.leases) {
+            const owner = database.tables.partitions.get(partition)?.owner ?? null;
+            if (owner !== process.name) database.intrusions.push({ worker: process.name, partition, owner });
+          }
           if (mishap === 'reply lost') throw new StoreError('unknown', "COMMIT's reply did not come");
           back(() => resolve(result));
         } catch (error) {

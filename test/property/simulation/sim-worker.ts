@@ -11,7 +11,7 @@ import type {
   ReceiptSender,
 } from '../../../src/application/ports/transport/transport.js';
 import { NO_OBSERVER } from '../../../src/application/ports/worker-observer.js';
-import { BatchExecutor } from '../../../src/application/processing/execution/batch-executor.js';
+import { type BatchExecution, BatchExecutor } from '../../../src/application/processing/execution/batch-executor.js';
 import { CommandDecider } from '../../../src/application/processing/execution/command-decider.js';
 import type { BatchItem } from '../../../src/application/snapshot/batch-item.js';
 import { identifyCommand } from '../../../src/contract/messages/decode-command.js';
@@ -38,6 +38,8 @@ export interface WorkerPorts {
   sink: EventSink;
   receipts: ReceiptSender;
   deadLetters: DeadLetters;
+  /** What the worker uses in place of its executor. */
+  executor(executor: BatchExecution): BatchExecution;
 }
 
 export interface Surroundings {
@@ -46,7 +48,8 @@ export interface Surroundings {
   database: SimDatabase;
   partitions: number;
   seed: number;
-  onReceipt(correlationId: string, receipt: Receipt): void;
+  /** Called when the broker gets a receipt of this worker. */
+  onReceipt(correlationId: string, receipt: Receipt, worker: string): void;
   /** Ids of commands that crash the worker that decides them. */
   deadly: ReadonlySet<string>;
   /** Called after the crash, to start the worker again. */
@@ -76,7 +79,8 @@ export class SimWorker {
     this.chance = new Chance(seed, `wire of ${name}`);
     this.store = storeWire(database, this.process, seed);
     this.connect();
-    const { store, source, sink, receipts, deadLetters } = around.plant(this.ports(), this.process, around);
+    const planted = around.plant(this.ports(), this.process, around);
+    const { store, source, sink, receipts, deadLetters } = planted;
     const clock = this.process.clock;
     const executor = new BatchExecutor({
       store: store.commands,
@@ -96,7 +100,7 @@ export class SimWorker {
       source,
       receipts,
       deadLetters,
-      executor,
+      executor: planted.executor(executor),
       reader: { identify: identifyCommand, verifier: null, tokenGraceSeconds: 0 },
       quotas: new MemoryQuotas([]),
       decisions: new MemoryDecisionLog(database.tables),
@@ -187,7 +191,7 @@ export class SimWorker {
       sink: { openChannel: async () => new SimEventChannel(this.current('publishing')) },
       receipts: {
         send: (_replyTo, correlationId, receipt) => {
-          this.connections.publishing?.toBroker(() => onReceipt(correlationId, receipt));
+          this.connections.publishing?.toBroker(() => onReceipt(correlationId, receipt, this.name));
         },
       },
       deadLetters: {
@@ -199,6 +203,7 @@ export class SimWorker {
             });
           }),
       },
+      executor: (executor) => executor,
     };
   }
 }

@@ -44,7 +44,7 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
     ...{ time, broker, database, plant },
     partitions: PARTITIONS,
     seed: story.seed,
-    onReceipt: (correlationId, receipt) => producers.onReceipt(correlationId, receipt),
+    onReceipt: (...args) => producers.onReceipt(...args),
     deadly: producers.ledger.deadly,
     onDeath: (worker) => fleet.bringBack(worker),
   };
@@ -67,6 +67,7 @@ export async function play(story: Story, plant: Plant = (ports) => ports): Promi
     deadLettered: broker.deadLettered,
     tables,
     pruned: database.pruned,
+    intrusions: database.intrusions,
   };
   const faults = [...(why === null ? [] : [why]), ...faultsOf(ledger)];
   return {
@@ -84,7 +85,7 @@ function isPublished(tables: MemoryTables, broker: SimBroker): boolean {
 }
 
 class Producers {
-  readonly ledger: Pick<Ledger, 'attempted' | 'receipts' | 'unreadable' | 'deadly' | 'tooCostly'>;
+  readonly ledger: Pick<Ledger, 'attempted' | 'receipts' | 'answered' | 'unreadable' | 'deadly' | 'tooCostly'>;
   private left: number;
   private readonly chance: Chance;
 
@@ -98,7 +99,7 @@ class Producers {
     const deadly = story.commands.filter(({ isDeadly }) => isDeadly).map(({ commandId }) => commandId);
     const tooCostly = story.commands.filter(({ costMs = 0 }) => costMs > STATEMENT_TIMEOUT_MS);
     this.ledger = {
-      ...{ attempted: new Map(), receipts: new Map(), unreadable: new Set() },
+      ...{ attempted: new Map(), receipts: new Map(), answered: [], unreadable: new Set() },
       deadly: new Set(deadly),
       tooCostly: new Set(tooCostly.map(({ commandId }) => commandId)),
     };
@@ -106,7 +107,8 @@ class Producers {
     for (const command of story.commands) time.at(command.at, () => this.publishFirst(command));
   }
 
-  onReceipt(correlationId: string, receipt: Receipt): void {
+  onReceipt(correlationId: string, receipt: Receipt, worker: string): void {
+    this.ledger.answered.push({ worker, receipt });
     // Receipts are best effort.
     if (this.chance.is(0.02)) return;
     this.time.after(latency(this.chance), () => {

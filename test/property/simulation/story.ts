@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Chance } from './virtual-time.js';
 
-export const PARTITIONS = 3;
+export const PARTITIONS = 6;
 const CHATS_MAX = 6;
 const COMMANDS_PER_CHAT_MAX = 60;
 const FAULTS_MAX = 12;
@@ -27,6 +27,10 @@ const COSTLY_MAX = 8;
 const COST_MAX_MS = 6_000;
 const TOO_COSTLY_SHARE = 0.25;
 const TOO_COSTLY_MS = 60_000;
+/** Share of stories in which everything happens faster, so that commands of several partitions wait at a time. */
+const RUSH_SHARE = 0.5;
+/** How much faster, at least and at most. */
+const RUSH_FACTORS = [5, 50] as const;
 const USERS = ['alice', 'bob', 'carol', 'dave'];
 
 export interface StoryCommand {
@@ -88,7 +92,7 @@ export function storyOf(seed: number): Story {
   // as the one that crashes it.
   const costlyOnes = deadlyOnes.length > 0 ? [] : costly(commands, costlyChance);
   commands.push(...costlyOnes);
-  return {
+  const story: Story = {
     seed,
     workers,
     clockSkewsMs: Array.from({ length: workers }, () => (chance.is(0.2) ? (chance.next() - 0.5) * 7_200_000 : 0)),
@@ -102,6 +106,7 @@ export function storyOf(seed: number): Story {
       ...(costlyOnes.length > 0 ? slowness(costlyChance) : []),
     ],
   };
+  return rushed(story, new Chance(seed, 'rush'));
 }
 
 function conversation(chat: number, chatId: string, chance: Chance): StoryCommand[] {
@@ -148,6 +153,15 @@ function misrouted(commands: readonly StoryCommand[], chance: Chance): StoryComm
     rightOnesOf.set(chatId, rightOnes - 1);
     return rightOnes > 0 ? command : { ...command, comesTo: (partition + shift) % PARTITIONS };
   });
+}
+
+/** Commands are published and faults happen in less time. The faults last as long. */
+function rushed(story: Story, chance: Chance): Story {
+  if (!chance.is(RUSH_SHARE)) return story;
+  const [least, most] = RUSH_FACTORS;
+  const factor = least + chance.next() * (most - least);
+  const sooner = <T extends { at: number }>(one: T): T => ({ ...one, at: one.at / factor });
+  return { ...story, commands: story.commands.map(sooner), faults: story.faults.map(sooner) };
 }
 
 function stranger(chance: Chance): StoryFault[] {

@@ -13,6 +13,8 @@ export interface Ledger {
   attempted: Map<string, StoryCommand>;
   /** Every receipt that reached a producer, by actor and id. */
   receipts: Map<string, Receipt[]>;
+  /** Every receipt that reached the broker, in order, with the worker that sent it. */
+  answered: { worker: string; receipt: Receipt }[];
   unreadable: Set<string>;
   /** Ids of the commands that crash workers. */
   deadly: ReadonlySet<string>;
@@ -23,13 +25,19 @@ export interface Ledger {
   tables: MemoryTables;
   /** Events that were deleted from the log. */
   pruned: readonly LoggedEvent[];
+  /** Commits to a partition that another worker owned. */
+  intrusions: readonly { worker: string; partition: number; owner: string | null }[];
 }
 
 /** Why the ledger is not closed. Empty if it is closed. */
 export function faultsOf(ledger: Ledger): string[] {
   const logs = [...committed(ledger).values()].flat();
   return [
+    ...ledger.intrusions.map(
+      ({ worker, partition, owner }) => `not fenced: ${worker} committed to partition ${partition} of ${owner}`,
+    ),
     ...answers(ledger),
+    ...answersInOrder(ledger),
     ...effects(ledger, logs),
     ...numbers(ledger, logs),
     ...floors(ledger),
@@ -54,6 +62,19 @@ function answers({ attempted, receipts, tables }: Ledger): string[] {
         ? []
         : [`wrong receipt: ${key} sent ${JSON.stringify(sent)}, stored ${JSON.stringify(kept)}`];
     });
+  });
+}
+
+/** A worker answers the commands of a chat in the order of their effects. */
+function answersInOrder({ answered }: Ledger): string[] {
+  const lastOf = new Map<string, number>();
+  return answered.flatMap(({ worker, receipt: { chatId, sequence, replayed, commandId } }) => {
+    if (sequence === null || replayed) return [];
+    const last = lastOf.get(`${worker} ${chatId}`) ?? 0;
+    lastOf.set(`${worker} ${chatId}`, Math.max(last, sequence));
+    return sequence > last
+      ? []
+      : [`reordered: ${worker} answered ${commandId} with sequence ${sequence} of ${chatId} after ${last}`];
   });
 }
 

@@ -141,7 +141,12 @@ export class SimProcess {
 
   /** Calls it back after this time. */
   receive(afterMs: number, happen: () => void): void {
-    this.time.after(afterMs, () => {
+    this.receiveAt(this.time.now + afterMs, happen);
+  }
+
+  /** What arrives at one time arrives in the order of these calls. */
+  receiveAt(ms: number, happen: () => void): void {
+    this.time.at(ms, () => {
       if (!this.isAlive) return;
       if (this.time.now < this.frozenUntil) this.time.at(this.frozenUntil, () => this.isAlive && happen());
       else happen();

@@ -30,6 +30,9 @@ export interface BatchExecutorDeps extends RetryingStoreDeps, BatchTransactionDe
 export const BATCH_TIMEOUTS_ALLOWED = 1;
 const PART_TIMEOUTS_ALLOWED = 0;
 
+/** What executes batches, for the consumers of partitions and their groups. */
+export type BatchExecution = Pick<BatchExecutor, 'execute' | 'executeTogether' | 'contendedSince'>;
+
 export class BatchExecutor {
   private readonly store: RetryingStore;
   private readonly quarantine: CommandQuarantine;

@@ -16,7 +16,7 @@
 import { LeaseRecovery } from '../../cluster/lease-recovery.js';
 import type { Time } from '../../runtime/time.js';
 import { type BatchSize, isSuspect } from '../delivery-buffer.js';
-import type { BatchExecutor } from './batch-executor.js';
+import type { BatchExecution } from './batch-executor.js';
 import { type BatchPart, type ExecutedBatch, Fenced } from './batch-transaction.js';
 import { OutcomeUnknown } from './retrying-store.js';
 
@@ -71,7 +71,7 @@ export class GroupCommit {
   private readonly apart = new Set<number>();
 
   constructor(
-    private readonly executor: BatchExecutor,
+    private readonly executor: BatchExecution,
     private readonly time: Time,
   ) {}
 
@@ -113,20 +113,17 @@ export class GroupCommit {
   private start(): void {
     const boarding = this.nextGroup();
     this.running += 1;
-    let counts = true;
-    const held = new AbortController();
+    const counted = new AbortController();
     const end = () => {
-      if (counts) this.running -= 1;
-      counts = false;
-      held.abort();
+      if (counted.signal.aborted) return;
+      counted.abort();
+      this.running -= 1;
       this.startSoon();
     };
     const group = new Group(boarding.length, this.executor, this.apart, this.time, end);
     for (const { partition, board } of boarding) board(new GroupSeat(group, partition));
     void this.time.pause(BOARDING_MAX_MS, group.departed.signal).then(() => group.depart());
-    void this.time.pause(GROUP_HELD_MAX_MS, held.signal).then(() => {
-      if (!held.signal.aborted) end();
-    });
+    void this.time.pause(GROUP_HELD_MAX_MS, counted.signal).then(end);
   }
 
   /** The partitions that wait longest, as many as the limits allow, and at least one. */
@@ -157,7 +154,7 @@ class Group {
 
   constructor(
     seats: number,
-    readonly executor: BatchExecutor,
+    readonly executor: BatchExecution,
     readonly apart: Set<number>,
     readonly time: Time,
     private readonly onEnd: () => void,
@@ -232,8 +229,8 @@ class Group {
 }
 
 class GroupSeat implements Seat {
-  private hasDecided = false;
-  private hasLeft = false;
+  /** `decided`: the partition has joined the group with a batch, or goes without it. */
+  private state: 'boarding' | 'decided' | 'left' = 'boarding';
 
   constructor(
     private readonly group: Group,
@@ -245,7 +242,7 @@ class GroupSeat implements Seat {
     const { group, partition } = this;
     // Suspects may kill the worker, so they must not take the commands of other partitions with them.
     const isAlone = first === undefined || group.hasDeparted || group.apart.has(partition) || isSuspect(first.delivery);
-    this.hasDecided = true;
+    this.state = 'decided';
     const joined = isAlone ? group.decided() : group.join(part, signal);
     const outcome = joined === undefined ? ALONE : await joined;
     if (outcome.kind === 'failed') throw outcome.error;
@@ -254,9 +251,9 @@ class GroupSeat implements Seat {
   }
 
   leave(): void {
-    if (this.hasLeft) return;
-    this.hasLeft = true;
-    if (!this.hasDecided) this.group.decided();
+    if (this.state === 'left') return;
+    if (this.state === 'boarding') this.group.decided();
+    this.state = 'left';
     this.group.left();
   }
 

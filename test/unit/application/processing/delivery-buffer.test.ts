@@ -76,12 +76,4 @@ describe('A micro-batch', () => {
       }),
     );
   });
-
-  it('is empty after everything was requeued', () => {
-    const buffer = new DeliveryBuffer();
-    buffer.push(delivery({}, 1));
-    buffer.clear();
-    expect(buffer.isEmpty).to.equal(true);
-    expect(buffer.take()).to.deep.equal([]);
-  });
 });

@@ -22,7 +22,7 @@ export class FailingStore implements CommandStore {
   /** Called within the transaction: nothing is written if it throws. */
   writing: (writes: BatchWrites) => void = () => undefined;
   /** Called after the commit. */
-  after: () => void = () => undefined;
+  after: (request: BatchRequest) => void = () => undefined;
   /** Called at each probe. */
   probing: () => void | Promise<void> = () => undefined;
   probes = 0;
@@ -46,7 +46,7 @@ export class FailingStore implements CommandStore {
       this.writing(decided.writes);
       return decided;
     });
-    this.after();
+    this.after(request);
     return result;
   }
 

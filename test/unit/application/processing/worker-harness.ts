@@ -53,6 +53,8 @@ export interface WorkerHarnessOptions {
   clockAheadMs?: number;
   /** What its pauses are drawn by. */
   random?: () => number;
+  /** How it waits. */
+  pause?: Time['pause'];
 }
 
 export function incomingOf({ type, body, commandId, properties }: Draft): IncomingCommand {
@@ -102,7 +104,12 @@ export class WorkerHarness {
     this.transport.onEvent((event) => this.events.push(event));
     this.source = new FailingSource(this.transport.source);
     const observer = this.observer();
-    const time: Time = { ...realTime, now, random: options.random ?? realTime.random };
+    const time: Time = {
+      ...realTime,
+      now,
+      random: options.random ?? realTime.random,
+      pause: options.pause ?? realTime.pause,
+    };
     const onStoreTrouble = (error: StoreError | null) => this.troubles.push(error !== null);
     const { store, world, registry } = this;
     const executorDeps = { store, decider, observer, logger, time, onStoreTrouble };
