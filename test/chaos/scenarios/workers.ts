@@ -1,8 +1,19 @@
+import { v4 } from 'uuid';
+import { Producer } from '../../support/fleet/producer.js';
 import type { Row } from '../faults/table.js';
-import { type FleetHarness, lasting } from '../fleet-harness.js';
+import { type FleetHarness, lasting, WITHIN_MS } from '../fleet-harness.js';
 import type { Scenario } from './scenario.js';
 
 const HAND_OVERS = 3;
+/** Each is a race between two chats. */
+const RACES = 40;
+const RACERS = 8;
+/** In each of them a period of receipts ends. */
+const WAVES = 3;
+/** Longer than a command may be repeated here. */
+const PERIODS_KEPT = '5 minutes';
+/** A lost receipt is asked for again. */
+const ASK_EVERY_MS = 3_000;
 const ROW: Row = 'take-over and shutdown within a batch, two owners, a frozen owner';
 export const HOUR_MS = 3_600_000;
 /** Longer than a worker counts as alive, shorter than its connections do. */
@@ -95,4 +106,55 @@ export const workers: Scenario[] = [
       if (!(Number(hours?.spread) > 1.9)) throw new Error('the clocks were not skewed');
     },
   },
+  {
+    name: 'receipt-periods',
+    row: 'clocks skewed by an hour',
+    what: `${RACES} command ids at the same time in two partitions, whose workers have other clocks, while a period of receipts ends, ${WAVES} times`,
+    async play(harness, round) {
+      const { fleet } = harness;
+      await harness.addSkewedWorker(HOUR_MS);
+      await harness.addSkewedWorker(-HOUR_MS);
+      await ready(harness);
+      const connect = () => Producer.connect(fleet.amqpUrl, fleet.namespace, fleet.ledger);
+      const producers = [await connect(), await connect()];
+      try {
+        const chats = await Promise.all(
+          Array.from({ length: RACERS }, (_, racer) => chatsInTwoPartitions(harness, `racer-${round}-${racer}`)),
+        );
+        await fleet.query(`SELECT drop_receipts('${PERIODS_KEPT}')`);
+        for (let wave = 0; wave < WAVES; wave += 1) {
+          const races = Array.from({ length: RACES }, async (_, race) => {
+            const { actorId, chatIds } = chats[race % RACERS] ?? { actorId: '', chatIds: [] };
+            const commandId = `race-${round}-${wave}-${race}`;
+            const answers = await Promise.all(
+              producers.map((producer, index) => {
+                const command = { type: 'message.send', commandId, actorId, chatId: chatIds[index] ?? '' };
+                return producer.request({ ...command, data: { body: 'first' } }, WITHIN_MS, ASK_EVERY_MS);
+              }),
+            );
+            const outcomes = answers.map(({ status, reason }) => reason?.code ?? status).sort();
+            if (outcomes.join() !== 'accepted,conflict') throw new Error(`${commandId} in two chats: ${outcomes}`);
+          });
+          const begun = fleet.query(`SELECT begin_receipt_period('0')`);
+          await Promise.all([...races, begun]);
+        }
+      } finally {
+        await Promise.all(producers.map((producer) => producer.close()));
+      }
+      await harness.flows();
+    },
+  },
 ];
+
+/** Two chats of the actor that belong to different partitions. */
+async function chatsInTwoPartitions({ fleet }: FleetHarness, actorId: string) {
+  const found = new Map<number, string>();
+  while (found.size < 2) {
+    const chatId = v4();
+    const data = { kind: 'group', memberIds: [] };
+    await fleet.producer.request({ type: 'chat.create', commandId: `create-${chatId}`, actorId, chatId, data });
+    const [row] = await fleet.query<{ partition: number }>('SELECT partition FROM chats WHERE chat_id = $1', [chatId]);
+    if (row !== undefined) found.set(row.partition, chatId);
+  }
+  return { actorId, chatIds: [...found.values()] };
+}

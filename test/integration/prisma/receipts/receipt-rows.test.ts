@@ -20,6 +20,11 @@ const RUNS = 40;
 const RECORDS_MAX = 30;
 const PROPERTY_TIMEOUT_MS = 120_000;
 const MIGRATION = '20261129150000_receipts';
+/** Receipts of users with names of ten characters, in batches as of a busy worker. */
+const SIZED = 20_000;
+const SIZED_BATCH = 500;
+const USERS = 2_000;
+const BYTES_MAX = 200;
 
 /** Of each command one: a batch stores no receipt twice. */
 const records = fc.uniqueArray(anyRecord, { minLength: 1, maxLength: RECORDS_MAX, selector: receiptKey });
@@ -66,6 +71,25 @@ describe('A stored receipt', function () {
     expect(toReceiptRow(record).rest).to.equal('');
     const rejected = aReceiptRecord(aReceipt({ status: 'rejected', sequence: null, messageId: null }));
     expect(toReceiptRow(rejected).rest).to.equal('{"status":"rejected"}');
+  });
+
+  it('takes at most 200 bytes with its index, if it is an ordinary one', async () => {
+    const fresh = await openPrismaStore();
+    try {
+      const writer = await Owner.of(fresh);
+      for (let written = 0; written < SIZED; written += SIZED_BATCH) {
+        const receipts = Array.from({ length: SIZED_BATCH }, (_, index) => ({
+          ...aReceiptRecord(),
+          actorId: `user-${String((written + index) % USERS).padStart(5, '0')}`,
+        }));
+        await writer.write(() => ({ receipts }));
+      }
+      const [row] = await fresh.database.$queryRaw<{ bytes: number }[]>`
+        SELECT pg_total_relation_size('receipts_0')::float8 / ${SIZED}::int4 AS bytes`;
+      expect(row?.bytes).to.be.within(100, BYTES_MAX);
+    } finally {
+      await fresh.close();
+    }
   });
 
   it('has a key that the database computes too, with the same first four bytes for an actor', async () => {
