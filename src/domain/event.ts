@@ -29,7 +29,7 @@ export type DomainEvent =
   | { type: 'chat.archived' | 'chat.unarchived' }
   /** Concerns only the actor's own view of the chat. Other users do not get it. */
   | { type: 'chat.hidden' | 'chat.unhidden' }
-  | { type: 'chat.read'; userId: string; upTo: number }
+  | { type: 'chat.read' | 'chat.delivered'; userId: string; upTo: number }
   /** `mutedUntil` as RFC 3339 UTC, only of members who left while muted and whose mute has not ended. */
   | { type: 'member.added'; members: { userId: string; role: Role; mutedUntil?: string }[] }
   | { type: 'member.removed'; userId: string; left: boolean }
@@ -58,7 +58,7 @@ export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string
 
 /**
  * The sequence that decides who may see the content of the event. For an event about a message it is the message's
- * sequence. For a read mark it is the mark itself, because marks are shown at messages. Otherwise it is the event's own
+ * sequence. For a read or delivery mark it is the mark itself, because marks are shown at messages. Otherwise it is the event's own
  * sequence.
  */
 export function contentSequence(event: DomainEvent, sequence: number | null): number {
@@ -70,6 +70,7 @@ export function contentSequence(event: DomainEvent, sequence: number | null): nu
     case 'message.unreacted':
       return event.messageSequence;
     case 'chat.read':
+    case 'chat.delivered':
       return event.upTo;
     default:
       return sequence ?? 0;

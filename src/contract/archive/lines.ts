@@ -181,6 +181,8 @@ const member = z.object({
   joinedSequence: mark,
   readSequence: mark,
   readOrdinal: mark,
+  /** The delivery mark. Absent or 0 if there is none. */
+  deliveredSequence: mark.optional(),
   /** The member has hidden the chat up to this message. Null or absent if not hidden. */
   hiddenOrdinal: mark.nullable().optional(),
 });

@@ -223,6 +223,19 @@ export const exampleEvents: readonly ExampleEvent[] = [
     { userId: 'carol', upTo: 4 },
   ),
   chatEvent(
+    'chat.delivered',
+    {
+      name: 'delivered',
+      summary: "Carol's delivery mark moved. The event has no sequence. Of several events, use the highest `upTo`.",
+      actorId: 'carol',
+      commandId: 'deliver-0001',
+      sequence: null,
+      recipients: ['alice', 'bob', 'dave'],
+      about: 'members/carol',
+    },
+    { userId: 'carol', upTo: 8 },
+  ),
+  chatEvent(
     'chat.hidden',
     {
       name: 'hide',

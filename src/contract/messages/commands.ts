@@ -124,6 +124,14 @@ export const chatReadData = z.strictObject({
   }),
 });
 
+/** The mark of the actor's devices: what has reached them, read or not. */
+export const chatDeliveredData = z.strictObject({
+  upTo: z.int().min(0).meta({
+    description:
+      'Everything up to this sequence has reached a device of the actor. A value above the last sequence means the last sequence.',
+  }),
+});
+
 export const memberAddData = z.strictObject({
   userIds: z.array(userId).min(1).max(100).meta({
     description:
@@ -191,6 +199,7 @@ export const commandData = {
   'chat.hide': chatHideData,
   'chat.unhide': chatUnhideData,
   'chat.read': chatReadData,
+  'chat.delivered': chatDeliveredData,
   'member.add': memberAddData,
   'member.remove': memberRemoveData,
   'member.update': memberUpdateData,
@@ -224,6 +233,7 @@ export const commandBody = {
   'chat.hide': inChat(chatHideData),
   'chat.unhide': inChat(chatUnhideData),
   'chat.read': inChat(chatReadData),
+  'chat.delivered': inChat(chatDeliveredData),
   'member.add': inChat(memberAddData),
   'member.remove': inChat(memberRemoveData),
   'member.update': inChat(memberUpdateData),

@@ -29,7 +29,7 @@ const recipientFields = {
         "by the policy (`chat.view`), the chat's history visibility and their joining. An event about a message lists the members who may see " +
         'that message. A `member.removed` also lists the removed member. ' +
         'Null if the event has more recipients, or the chat more members, than `EVENT_RECIPIENTS_MAX`. Then page the members over REST, ' +
-        'and deliver to each whose `firstVisibleSequence` is not null and not above `messageSequence` (`upTo` of a `chat.read`; else `sequence`).',
+        'and deliver to each whose `firstVisibleSequence` is not null and not above `messageSequence` (`upTo` of a `chat.read` or `chat.delivered`; else `sequence`).',
     }),
   forActor: z
     .boolean()
@@ -150,6 +150,13 @@ export const eventData = {
     sequence: noSequence,
     userId: userId.meta({ description: 'User id of the reader.' }),
     upTo: z.int().meta({ description: 'The user has read everything up to this sequence.' }),
+    ...recipientFields,
+  }),
+  'chat.delivered': z.object({
+    ...ofChat,
+    sequence: noSequence,
+    userId: userId.meta({ description: 'User id of the member whose device has got the events.' }),
+    upTo: z.int().meta({ description: 'Everything up to this sequence has reached a device of the user.' }),
     ...recipientFields,
   }),
   'member.added': z.object({ ...ofChat, members: addedMembers, ...recipientFields }),

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import {
   chatCreateData,
+  chatDeliveredData,
   chatKind,
   chatReadData,
   chatUpdateData,
@@ -83,6 +84,14 @@ export const listChatsQuery = z.strictObject({
 });
 /** For lists with a cursor. */
 export const pageQuery = z.strictObject({ cursor, limit });
+/** For the marks of members at a message. */
+export const listReadersQuery = z.strictObject({
+  cursor,
+  limit,
+  mark: z.enum(['read', 'delivered']).default('read').meta({
+    description: '`read`: members who have read the message; `delivered`: members whom it has reached, read or not.',
+  }),
+});
 /** For messages by sequence, in either direction. */
 export const listMessagesQuery = z
   .strictObject({
@@ -145,6 +154,7 @@ export const deleteMessageQuery = z.strictObject({
 export const createChatBody = chatCreateData.extend({ chatId: chatId.optional() });
 export const updateChatBody = chatUpdateData;
 export const readChatBody = chatReadData;
+export const deliveredBody = chatDeliveredData;
 export const addMembersBody = memberAddData;
 export const updateMemberBody = memberUpdateData.omit({ userId: true });
 export const sendMessageBody = messageSendData;

@@ -71,6 +71,7 @@ export function aMember(chat: Chat, userId: string, over: Partial<Member> = {}):
     roleSequence: 0,
     readSequence: 0,
     readOrdinal: 0,
+    deliveredSequence: 0,
     readPosition: 0,
     hiddenOrdinal: null,
     ...over,

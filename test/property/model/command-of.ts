@@ -48,6 +48,7 @@ function fits(user: string, chat: ModelChat, act: Act, world: ModelWorld): boole
     case 'say':
     case 'react':
     case 'read':
+    case 'deliver':
     case 'hide':
     case 'unhide':
       return chat.kind !== 'channel' || manages(chat.people.get(user) as Person);
@@ -95,6 +96,8 @@ function contentOf(
       return { type: `message.${act.do}`, chatId, data: { messageId: there(act.message), emoji: act.emoji } };
     case 'read':
       return { type: 'chat.read', chatId, data: { upTo: Math.max(0, world.lastSequence(chatId) - act.back) } };
+    case 'deliver':
+      return { type: 'chat.delivered', chatId, data: { upTo: Math.max(0, world.lastSequence(chatId) - act.back) } };
     case 'create': {
       const direct = typeof place === 'object' && act.kind !== 'channel';
       const chosen = direct ? { kind: 'direct', memberIds: [place.with] } : { kind: act.kind, memberIds: act.others };

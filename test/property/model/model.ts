@@ -10,6 +10,7 @@ import {
   archive,
   create,
   type Done,
+  deliver,
   hide,
   read,
   remove,
@@ -99,6 +100,8 @@ export class Model {
         return hide(scene(command));
       case 'chat.read':
         return read(scene(command));
+      case 'chat.delivered':
+        return deliver(scene(command));
       case 'member.add':
         return add(scene(command));
       case 'member.remove':

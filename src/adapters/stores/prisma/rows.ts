@@ -77,6 +77,7 @@ export interface MemberRow {
   roleSequence: number;
   readSequence: number;
   readOrdinal: number;
+  deliveredSequence: number;
   readPosition: number;
   hiddenOrdinal: number | null;
 }
@@ -86,8 +87,8 @@ export const MEMBER_COLUMNS =
   Prisma.raw(`m.chat_id::text AS "chatId", m.user_id AS "userId", m.tenant_id AS "tenantId", m.role,
   ${milliseconds('m.muted_until', 'mutedUntil')}, ${milliseconds('m.joined_at', 'joinedAt')},
   m.joined_sequence::float8 AS "joinedSequence", m.role_sequence::float8 AS "roleSequence", m.read_sequence::float8 AS "readSequence",
-  m.read_ordinal::float8 AS "readOrdinal", m.read_position::float8 AS "readPosition",
-  m.hidden_ordinal::float8 AS "hiddenOrdinal"`);
+  m.read_ordinal::float8 AS "readOrdinal", m.delivered_sequence::float8 AS "deliveredSequence",
+  m.read_position::float8 AS "readPosition", m.hidden_ordinal::float8 AS "hiddenOrdinal"`);
 
 export function toMember(row: MemberRow): Member {
   return {
@@ -101,6 +102,7 @@ export function toMember(row: MemberRow): Member {
     roleSequence: row.roleSequence,
     readSequence: row.readSequence,
     readOrdinal: row.readOrdinal,
+    deliveredSequence: row.deliveredSequence,
     readPosition: row.readPosition,
     hiddenOrdinal: row.hiddenOrdinal,
   };

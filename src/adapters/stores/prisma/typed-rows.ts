@@ -25,6 +25,7 @@ export function fromMemberModel(row: Prisma.MemberModel): Member {
     roleSequence: Number(row.roleSequence),
     readSequence: Number(row.readSequence),
     readOrdinal: Number(row.readOrdinal),
+    deliveredSequence: Number(row.deliveredSequence),
     readPosition: Number(row.readPosition),
     hiddenOrdinal: row.hiddenOrdinal === null ? null : Number(row.hiddenOrdinal),
   };

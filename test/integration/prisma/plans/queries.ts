@@ -197,7 +197,12 @@ export function queries(size: WorldSize): Query[] {
     },
     {
       name: 'who has read a message',
-      ask: (d, at) => messagesOf(d).listReaders(past(at, { chatId: at.room }), at.roomMessage, null, PAGE),
+      ask: (d, at) => messagesOf(d).listReaders(past(at, { chatId: at.room }), at.roomMessage, 'read', null, PAGE),
+      ...{ rows: 3 * ROOM_MEMBERS, sorted: ROOM_MEMBERS, statements: 1 },
+    },
+    {
+      name: 'whom a message has reached',
+      ask: (d, at) => messagesOf(d).listReaders(past(at, { chatId: at.room }), at.roomMessage, 'delivered', null, PAGE),
       ...{ rows: 3 * ROOM_MEMBERS, sorted: ROOM_MEMBERS, statements: 1 },
     },
     {

@@ -48,6 +48,7 @@ describe('REST documents', () => {
       'put /v1/chats/{chatId}/hidden',
       'delete /v1/chats/{chatId}/hidden',
       'put /v1/chats/{chatId}/read',
+      'put /v1/chats/{chatId}/delivered',
       'get /v1/chats/{chatId}/members',
       'post /v1/chats/{chatId}/members',
       'patch /v1/chats/{chatId}/members/{userId}',

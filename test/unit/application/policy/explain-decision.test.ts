@@ -62,7 +62,7 @@ describe('The explanation of a decision', () => {
       attributes: { ...attributes, action: 'chat.read' },
     };
     expect(explainDecision(read, document).slice(1)).to.deep.equal([
-      'Policy default-1@abc permits this by rule members-mark-read (Members mark messages as read.).',
+      'Policy default-1@abc permits this by rule members-mark-read (Members mark messages as delivered and as read.).',
       'It requires that role be owner, admin, member or reader (it is member).',
     ]);
   });

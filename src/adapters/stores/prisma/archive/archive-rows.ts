@@ -149,13 +149,15 @@ async function insertMembers(tx: Transaction, chat: ChatKey, rows: Lines<'member
   if (rows.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal,
-      hidden_ordinal)
-    SELECT ${chat.chatId}::uuid, user_id, ${NO_TENANT}, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, hidden_ordinal
+      delivered_sequence, hidden_ordinal)
+    SELECT ${chat.chatId}::uuid, user_id, ${NO_TENANT}, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal,
+      delivered_sequence, hidden_ordinal
     FROM unnest(${column(rows, (row) => row.userId)}::text[], ${column(rows, (row) => row.role)}::text[],
       ${column(rows, (row) => row.mutedUntil)}::timestamptz[], ${column(rows, (row) => row.joinedAt)}::timestamptz[],
       ${column(rows, (row) => row.joinedSequence)}::int8[], ${column(rows, (row) => row.readSequence)}::int8[],
-      ${column(rows, (row) => row.readOrdinal)}::int8[], ${column(rows, (row) => row.hiddenOrdinal ?? null)}::int8[])
-      AS w(user_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, hidden_ordinal)`;
+      ${column(rows, (row) => row.readOrdinal)}::int8[], ${column(rows, (row) => row.deliveredSequence ?? 0)}::int8[],
+      ${column(rows, (row) => row.hiddenOrdinal ?? null)}::int8[])
+      AS w(user_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, delivered_sequence, hidden_ordinal)`;
 }
 
 /** Deletes some rows of a chat. Returns how many; 0 when none are left. */
