@@ -139,9 +139,9 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
   const { event, tenantId, actorId, commandId } = logged;
   if (event.type === 'command.rejected') return { ...event.receipt, actorId };
   if (event.type === 'user.upserted') {
-    const { userId, displayName, avatarUrl, kind, metadata, revision, updatedAt } = event.user;
+    const { userId, displayName, avatarUrl, kind, metadata, presence, revision, updatedAt } = event.user;
     return {
-      ...{ tenantId, actorId, commandId, userId, displayName, avatarUrl, kind, metadata, revision },
+      ...{ tenantId, actorId, commandId, userId, displayName, avatarUrl, kind, metadata, presence, revision },
       updatedAt: updatedAt.toISOString(),
     };
   }

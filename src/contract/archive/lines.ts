@@ -14,6 +14,7 @@ import {
   deleteMode,
   historyVisibility,
   MESSAGE_BODY_MAX_CHARACTERS,
+  presence,
   role,
   userKind,
 } from '../messages/commands.js';
@@ -59,6 +60,8 @@ const user = z.object({
   avatarUrl: httpsUrl.nullable(),
   userKind,
   metadata,
+  /** Absent if shared. */
+  presence: presence.optional(),
   revision,
   createdAt: time,
   updatedAt: time,

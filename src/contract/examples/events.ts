@@ -83,6 +83,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
         avatarUrl: 'https://images.example/alice.png',
         kind: 'human',
         metadata: { locale: 'en-GB' },
+        presence: 'shared',
         revision: 1,
         updatedAt: AT,
       },

@@ -1,6 +1,6 @@
 /** The events, as CloudEvents 1.0 in structured mode. There is one data schema per `type`. */
 import { z } from 'zod';
-import { attachment, chatKind, deleteMode, historyVisibility, role, userKind } from './commands.js';
+import { attachment, chatKind, deleteMode, historyVisibility, presence, role, userKind } from './commands.js';
 import { chatId, commandId, messageId, tenantId, userId } from './identifiers.js';
 import { receipt } from './receipts.js';
 import { metadata } from './text.js';
@@ -180,6 +180,7 @@ export const eventData = {
     avatarUrl: z.string().nullable().meta({ description: 'URL of a picture of the user; null if there is none.' }),
     kind: userKind,
     metadata,
+    presence,
     revision: z.int().meta({ description: 'Revision of the profile; the first is 1, and each change adds 1.' }),
     updatedAt: rfc3339.meta({ description: 'Time of the change.' }),
   }),

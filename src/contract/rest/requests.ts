@@ -159,7 +159,9 @@ export const addMembersBody = memberAddData;
 export const updateMemberBody = memberUpdateData.omit({ userId: true });
 export const sendMessageBody = messageSendData;
 export const editMessageBody = messageEditData.omit({ messageId: true });
-/** A user may not set their own kind or claims. */
-export const putProfileBody = userUpsertFields
-  .omit({ kind: true, userId: true, claims: true })
-  .required({ displayName: true });
+/** A user may not set their own kind or claims. With only `presence`, the rest of the profile is unchanged. */
+export const putProfileBody = userUpsertFields.omit({ kind: true, userId: true, claims: true }).extend({
+  displayName: userUpsertFields.shape.displayName.meta({
+    description: 'Display name. Required unless only `presence` is set.',
+  }),
+});

@@ -3,7 +3,7 @@
  * entry in `operations.ts` combines both.
  */
 import { z } from 'zod';
-import { chatKind, commandTypes, historyVisibility, role, userKind } from '../messages/commands.js';
+import { chatKind, commandTypes, historyVisibility, presence, role, userKind } from '../messages/commands.js';
 import { eventData, eventEnvelope } from '../messages/events.js';
 import { chatId, commandId, decisionId, tenantId, userId } from '../messages/identifiers.js';
 import { refusalCode } from '../messages/problems.js';
@@ -146,6 +146,7 @@ export const restUser = z.object({
   avatarUrl: z.string().nullable(),
   kind: userKind,
   metadata,
+  presence,
   revision: z.int().min(1),
   createdAt: rfc3339,
   updatedAt: rfc3339,

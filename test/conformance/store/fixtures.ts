@@ -110,6 +110,7 @@ export function aUser(userId: string, over: Partial<User> = {}): User {
     avatarUrl: null,
     kind: 'human',
     metadata: {},
+    presence: 'shared',
     claims: {},
     revision: 1,
     createdAt: AT,

@@ -125,8 +125,12 @@ function contentOf(
       return { type: 'member.update', chatId, data: { userId: user, ...(role === null ? {} : { role }), ...mute } };
     }
     case 'introduce': {
-      const { displayName, kind, metadata } = act;
-      const more = { ...(kind === null ? {} : { kind }), ...(metadata === null ? {} : { metadata }) };
+      const { displayName, kind, metadata, presence } = act;
+      const more = {
+        ...(kind === null ? {} : { kind }),
+        ...(metadata === null ? {} : { metadata }),
+        ...(presence === null ? {} : { presence }),
+      };
       return { type: 'user.upsert', chatId: null, data: { displayName, ...more } };
     }
     case 'shout':

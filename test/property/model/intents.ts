@@ -105,6 +105,7 @@ const weighted = {
       displayName: fc.constantFrom('A', 'B'),
       kind: seldom(fc.constantFrom('bot', 'human')),
       metadata: seldom(metadata),
+      presence: seldom(fc.constantFrom('hidden', 'shared'), 3),
     }),
   ],
   shout: [1, fc.record({ do: once('shout') })],

@@ -104,6 +104,7 @@ export interface Profile {
   avatarUrl: string | null;
   kind: string;
   metadata: object;
+  presence: string;
   revision: number;
   createdAt: Date;
   updatedAt: Date;

@@ -7,7 +7,7 @@ import type { StoredReceipt } from '../../../application/ports/store/command-sto
 import type { Receipt } from '../../../contract/messages/receipts.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../../domain/chat.js';
 import { type Attachment, DEFAULT_CONTENT_TYPE, type Message } from '../../../domain/message.js';
-import type { Claims, User, UserKind } from '../../../domain/user.js';
+import type { Claims, Presence, User, UserKind } from '../../../domain/user.js';
 import { Prisma } from './generated/client.js';
 
 export const milliseconds = (column: string, name: string) =>
@@ -115,6 +115,7 @@ export interface UserRow {
   avatarUrl: string | null;
   kind: UserKind;
   metadata: string;
+  presence: Presence;
   claims: string;
   revision: number;
   createdAt: number;
@@ -124,7 +125,7 @@ export interface UserRow {
 /** Columns of `users u`. */
 export const USER_COLUMNS =
   Prisma.raw(`u.tenant_id AS "tenantId", u.user_id AS "userId", u.display_name AS "displayName",
-  u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.claims::text AS claims, u.revision,
+  u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.presence, u.claims::text AS claims, u.revision,
   ${milliseconds('u.created_at', 'createdAt')}, ${milliseconds('u.updated_at', 'updatedAt')}`);
 
 export function toUser(row: UserRow): User {
@@ -135,6 +136,7 @@ export function toUser(row: UserRow): User {
     avatarUrl: row.avatarUrl,
     kind: row.kind,
     metadata: JSON.parse(row.metadata) as Metadata,
+    presence: row.presence,
     claims: JSON.parse(row.claims) as Claims,
     revision: row.revision,
     createdAt: new Date(row.createdAt),

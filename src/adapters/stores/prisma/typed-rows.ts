@@ -5,7 +5,7 @@
 import type { StoredReceipt } from '../../../application/ports/store/command-store.js';
 import type { Receipt } from '../../../contract/messages/receipts.js';
 import type { Member, Metadata, Role } from '../../../domain/chat.js';
-import type { Claims, User, UserKind } from '../../../domain/user.js';
+import type { Claims, Presence, User, UserKind } from '../../../domain/user.js';
 import type { Prisma } from './generated/client.js';
 
 export function fromUserModel(row: Prisma.UserModel): User {
@@ -13,6 +13,7 @@ export function fromUserModel(row: Prisma.UserModel): User {
     ...row,
     kind: row.kind as UserKind,
     metadata: row.metadata as Metadata,
+    presence: row.presence as Presence,
     claims: row.claims as Claims,
   };
 }

@@ -62,6 +62,7 @@ async function aLivelyStore(): Promise<DecidedStore> {
   await store.given(
     on('message.edit', 'bob', GROUP, { messageId: id(reply), body: 'a longer reply' }),
     on('chat.read', 'carol', GROUP, { upTo: 4 }),
+    on('chat.delivered', 'bob', GROUP, { upTo: Number.MAX_SAFE_INTEGER }),
     on('member.update', 'alice', GROUP, { userId: 'carol', role: 'reader', mutedUntil: '2027-01-01T00:00:00+02:00' }),
     add('alice', GROUP, ['dave'], 'admin'),
     remove('dave', GROUP, 'dave'),

@@ -109,6 +109,7 @@ export const oneOfEach: LoggedEvent[] = [
       avatarUrl: null,
       kind: 'bot',
       metadata: { b: 1, a: [2] },
+      presence: 'hidden',
       revision: 5,
       createdAt: new Date(0),
       updatedAt: AT,

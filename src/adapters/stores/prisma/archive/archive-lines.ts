@@ -52,7 +52,7 @@ export function chatLine(chatId: string): Prisma.Sql {
 }
 
 const USER_LINE = Prisma.sql`'user' AS kind, u.user_id AS "userId", u.display_name AS "displayName", u.avatar_url AS "avatarUrl",
-  u.kind AS "userKind", u.metadata, u.revision, ${time('u.created_at')} AS "createdAt", ${time('u.updated_at')} AS "updatedAt"`;
+  u.kind AS "userKind", u.metadata, u.presence, u.revision, ${time('u.created_at')} AS "createdAt", ${time('u.updated_at')} AS "updatedAt"`;
 
 export function profileLine(tenantId: string, userId: string): Prisma.Sql {
   return Prisma.sql`
