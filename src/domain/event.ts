@@ -1,6 +1,6 @@
 import type { ChatKind, HistoryVisibility, Metadata, Role } from './chat.js';
 import { type DeleteMode, eraseMessage, type Message } from './message.js';
-import type { User } from './user.js';
+import type { Profile } from './user.js';
 
 interface ChatState {
   kind: ChatKind;
@@ -36,7 +36,7 @@ export type DomainEvent =
   /** `mutedUntil` as RFC 3339 UTC. */
   | { type: 'member.updated'; userId: string; role: Role; mutedUntil: string | null }
   /** Claims are not published: only services set them, and only the policy reads them. */
-  | { type: 'user.upserted'; user: Omit<User, 'claims'> }
+  | { type: 'user.upserted'; user: Profile }
   | { type: 'command.rejected'; receipt: { [key: string]: unknown } };
 
 export type DomainEventType = DomainEvent['type'];

@@ -16,7 +16,7 @@ import {
   userUpsertFields,
 } from '../messages/commands.js';
 import { chatId, userId } from '../messages/identifiers.js';
-import { text, time } from '../messages/text.js';
+import { name, text, time } from '../messages/text.js';
 
 export const PAGE_LIMIT_MAX = 200;
 export const PAGE_LIMIT_DEFAULT = 50;
@@ -124,6 +124,35 @@ export const syncQuery = z.strictObject({
     }),
   limit,
 });
+
+/** Maximum number of profiles that one request names. */
+export const USER_IDS_MAX = 100;
+/** Maximum number of users on a page of a search. Their profiles have less than `PAGE_MAX_BYTES`. */
+export const USERS_LIMIT_MAX = 50;
+
+export const findUsersQuery = z
+  .strictObject({
+    ids: z
+      .string()
+      .transform((value) => [...new Set(value.split(','))])
+      .pipe(z.array(userId).max(USER_IDS_MAX, `must be at most ${USER_IDS_MAX} user ids`))
+      .optional()
+      .meta({
+        type: 'string',
+        example: 'alice,bob',
+        description: `User ids, separated by commas, at most ${USER_IDS_MAX}. The answer has their profiles in this order; users without a profile, and users whom the caller may not see, are left out.`,
+      }),
+    q: name(1, 128).optional().meta({
+      description:
+        'The beginning of a display name or a user id, in upper or lower case. The answer has the matching users in the order of the name or id that matches.',
+    }),
+    cursor,
+    limit: limitOf(USERS_LIMIT_MAX, USERS_LIMIT_MAX),
+  })
+  .refine(({ ids, q }) => (ids === undefined) !== (q === undefined), {
+    path: ['q'],
+    message: 'is required, unless ids is given; one of the two',
+  });
 
 export const SEARCH_TEXT_MAX_CHARACTERS = 256;
 /** Each found text is scanned for its highlights. */

@@ -19,7 +19,7 @@ import type {
 } from '../../../contract/rest/responses.js';
 import { deliveredThrough, isHidden, type Member } from '../../../domain/chat.js';
 import type { MessageRevision } from '../../../domain/message.js';
-import type { User } from '../../../domain/user.js';
+import type { Profile, User } from '../../../domain/user.js';
 import { fittingSequence } from './paging/page-budget.js';
 
 export function representMessage(message: MessageView): RestMessage {
@@ -109,7 +109,8 @@ export function representDecision({ decision, explanation }: ViewedDecision): Re
 }
 
 /** Claims are never shown. Only services and the policy use them. */
-export function representUser({ claims: _, ...user }: User): RestUser {
+export function representUser(shown: User | Profile): RestUser {
+  const { claims: _, ...user } = { claims: {}, ...shown };
   return {
     ...user,
     metadata: user.metadata as JsonObject,

@@ -172,6 +172,8 @@ const TABLES = [
   'parked_events',
   'relays',
   'live_readers',
+  // An index, whose migration also fills in the column.
+  'users_name_key_idx',
 ];
 
 /** Columns that later migrations have added to these tables. */
@@ -181,6 +183,9 @@ const COLUMNS: readonly (readonly [table: string, column: string])[] = [
   ['members', 'hidden_ordinal'],
   ['decisions', 'attributes'],
   ['departures', 'muted_until'],
+  ['members', 'delivered_sequence'],
+  ['users', 'presence'],
+  ['users', 'name_key'],
 ];
 
 /**

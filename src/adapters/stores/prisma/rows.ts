@@ -7,7 +7,7 @@ import type { StoredReceipt } from '../../../application/ports/store/command-sto
 import type { Receipt } from '../../../contract/messages/receipts.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../../domain/chat.js';
 import { type Attachment, DEFAULT_CONTENT_TYPE, type Message } from '../../../domain/message.js';
-import type { Claims, Presence, User, UserKind } from '../../../domain/user.js';
+import type { Claims, Presence, Profile, User, UserKind } from '../../../domain/user.js';
 import { Prisma } from './generated/client.js';
 
 export const milliseconds = (column: string, name: string) =>
@@ -108,7 +108,7 @@ export function toMember(row: MemberRow): Member {
   };
 }
 
-export interface UserRow {
+export interface ProfileRow {
   tenantId: string;
   userId: string;
   displayName: string;
@@ -116,19 +116,29 @@ export interface UserRow {
   kind: UserKind;
   metadata: string;
   presence: Presence;
-  claims: string;
   revision: number;
   createdAt: number;
   updatedAt: number;
 }
 
+export interface UserRow extends ProfileRow {
+  claims: string;
+}
+
 /** Columns of `users u`. */
-export const USER_COLUMNS =
+export const PROFILE_COLUMNS =
   Prisma.raw(`u.tenant_id AS "tenantId", u.user_id AS "userId", u.display_name AS "displayName",
-  u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.presence, u.claims::text AS claims, u.revision,
+  u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.presence, u.revision,
   ${milliseconds('u.created_at', 'createdAt')}, ${milliseconds('u.updated_at', 'updatedAt')}`);
 
+export const USER_COLUMNS = Prisma.sql`${PROFILE_COLUMNS}, u.claims::text AS claims`;
+
 export function toUser(row: UserRow): User {
+  const { revision, createdAt, updatedAt, ...profile } = toProfile(row);
+  return { ...profile, claims: JSON.parse(row.claims) as Claims, revision, createdAt, updatedAt };
+}
+
+export function toProfile(row: ProfileRow): Profile {
   return {
     tenantId: row.tenantId,
     userId: row.userId,
@@ -137,7 +147,6 @@ export function toUser(row: UserRow): User {
     kind: row.kind,
     metadata: JSON.parse(row.metadata) as Metadata,
     presence: row.presence,
-    claims: JSON.parse(row.claims) as Claims,
     revision: row.revision,
     createdAt: new Date(row.createdAt),
     updatedAt: new Date(row.updatedAt),

@@ -8,7 +8,7 @@ import type { Member, Metadata, Role } from '../../../domain/chat.js';
 import type { Claims, Presence, User, UserKind } from '../../../domain/user.js';
 import type { Prisma } from './generated/client.js';
 
-export function fromUserModel(row: Prisma.UserModel): User {
+export function fromUserModel({ nameKey: _, ...row }: Prisma.UserModel): User {
   return {
     ...row,
     kind: row.kind as UserKind,

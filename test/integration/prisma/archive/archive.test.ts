@@ -267,7 +267,8 @@ describe('An archive', function () {
       );
       await sql.query('UPDATE chats SET member_count = 2102');
       await sql.query(
-        `INSERT INTO users SELECT 'default', 'user-' || n, 'User', NULL, 'human', '{}', 1, now(), now() FROM generate_series(1, 450) n`,
+        `INSERT INTO users (tenant_id, user_id, display_name, name_key, kind, metadata, revision, created_at, updated_at)
+         SELECT 'default', 'user-' || n, 'User', 'user', 'human', '{}', 1, now(), now() FROM generate_series(1, 450) n`,
       );
     });
     const archive = (await exportFrom(store.store, chat(GROUP))) ?? [];

@@ -41,6 +41,10 @@ describe('REST on a real broker, a real database and a process with both roles',
     const shown = await rest.get('/v1/users/alice', { as: 'bob' });
     sees('getUser', shown.status, 200);
     expect(shown.body).to.include({ displayName: 'Alice A.', revision: 2 });
+    const found = await rest.get('/v1/users?q=alice%20a', { as: 'bob' });
+    sees('findUsers', found.status, 200);
+    expect(found.body).to.deep.equal({ items: [shown.body], nextCursor: null });
+    expect((await rest.get('/v1/users?ids=bob,alice', { as: 'bob' })).body).to.deep.equal(found.body);
 
     const created = await rest.post('/v1/chats', { kind: 'group', title: 'Tea', memberIds: ['bob', 'carol'] });
     sees('createChat', created.status, 201);

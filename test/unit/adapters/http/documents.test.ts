@@ -69,6 +69,7 @@ describe('REST documents', () => {
       'get /v1/receipts/{commandId}',
       'get /v1/decisions/{decisionId}',
       'get /v1/users/{userId}',
+      'get /v1/users',
       'put /v1/me',
       'get /v1/me/unread',
     ]);

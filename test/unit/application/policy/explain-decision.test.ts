@@ -21,6 +21,7 @@ const attributes: PolicyAttributes = {
   text: { length: 5, hasLinks: false, mentions: 0, attachments: 0 },
   deleteMode: null,
   profile: null,
+  user: null,
   decision: null,
 };
 const refused: LoggedDecision = {

@@ -8,7 +8,7 @@ import type { ChatRowLine } from '../../../../application/ports/store/archive.js
 import { StoreError } from '../../../../application/ports/store/command-store.js';
 import type { ArchiveLineOf } from '../../../../contract/archive/lines.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
-import { DEFAULT_PRESENCE } from '../../../../domain/user.js';
+import { DEFAULT_PRESENCE, nameKey } from '../../../../domain/user.js';
 import { column, jsonUnlessEmpty, unlessDefaultType } from '../columns.js';
 import type { Prisma } from '../generated/client.js';
 
@@ -34,14 +34,15 @@ export async function insertProfiles(
 ): Promise<void> {
   const rows = [...unordered].sort((a, b) => (a.userId < b.userId ? -1 : 1));
   await tx.$executeRaw`
-    INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, presence, revision, created_at, updated_at)
-    SELECT ${tenantId}, user_id, display_name, avatar_url, kind, metadata::json, presence, revision, created_at, updated_at
+    INSERT INTO users (tenant_id, user_id, display_name, name_key, avatar_url, kind, metadata, presence, revision, created_at, updated_at)
+    SELECT ${tenantId}, user_id, display_name, name_key, avatar_url, kind, metadata::json, presence, revision, created_at, updated_at
     FROM unnest(${column(rows, (row) => row.userId)}::text[],
-      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
+      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => nameKey(row.displayName))}::text[],
+      ${column(rows, (row) => row.avatarUrl)}::text[],
       ${column(rows, (row) => row.userKind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
       ${column(rows, (row) => row.presence ?? DEFAULT_PRESENCE)}::text[], ${column(rows, (row) => row.revision)}::int4[],
       ${column(rows, (row) => row.createdAt)}::timestamptz[], ${column(rows, (row) => row.updatedAt)}::timestamptz[])
-      AS w(user_id, display_name, avatar_url, kind, metadata, presence, revision, created_at, updated_at)
+      AS w(user_id, display_name, name_key, avatar_url, kind, metadata, presence, revision, created_at, updated_at)
     ON CONFLICT DO NOTHING`;
 }
 
