@@ -6,6 +6,8 @@ import { DEFAULT_TENANT } from '../contract/messages/identifiers.js';
 import type { Reason } from '../contract/messages/problems.js';
 
 type Profile = CommandData['user.upsert'];
+/** What is set without the rest of a profile. */
+type ApartFromProfile = Pick<Profile, 'userId' | 'claims' | 'presence'>;
 type NewChat = CommandData['chat.create'];
 
 /** Rules of the contract on chat and data beyond their schemas, as far as types can express them. */
@@ -14,9 +16,10 @@ interface SpecialContent {
     chatId?: never;
     data:
       | (Profile & { displayName: string })
-      | (Pick<Profile, 'userId'> & { claims: NonNullable<Profile['claims']> } & {
-          [F in Exclude<keyof Profile, 'userId' | 'claims'>]?: never;
-        });
+      | (ApartFromProfile &
+          (Required<Pick<Profile, 'claims'>> | Required<Pick<Profile, 'presence'>>) & {
+            [F in Exclude<keyof Profile, keyof ApartFromProfile>]?: never;
+          });
   };
   'chat.create':
     | { chatId: string; data: NewChat }

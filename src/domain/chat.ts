@@ -68,6 +68,11 @@ export interface Member {
   readSequence: number;
   readOrdinal: number;
   /**
+   * The delivery mark: everything up to this sequence has reached a device of the member. See `deliveredThrough`. 0 if
+   * there is none.
+   */
+  deliveredSequence: number;
+  /**
    * The position of the member's latest `chat.read`, `chat.hidden` or `chat.unhidden` in the partition's log. 0 if
    * there is none. These events have no sequence in the chat, so syncing finds them by this position.
    */
@@ -82,6 +87,14 @@ export interface Member {
 /** Whether the chat is hidden for the member. A later message shows it again, without a write to the member's row. */
 export function isHidden(chat: Pick<Chat, 'lastOrdinal'>, member: Pick<Member, 'hiddenOrdinal'>): boolean {
   return member.hiddenOrdinal !== null && member.hiddenOrdinal >= chat.lastOrdinal;
+}
+
+/** What has reached the member: what they have read has, too. */
+export function deliveredThrough({
+  readSequence,
+  deliveredSequence,
+}: Pick<Member, 'readSequence' | 'deliveredSequence'>): number {
+  return Math.max(readSequence, deliveredSequence);
 }
 
 /** The sequence of the first event of the chat that the member may see. */
@@ -125,6 +138,7 @@ function newMember(chat: Chat, userId: string, role: Role, now: Date): Member {
     // Messages from before the member joined count as read.
     readSequence: chat.lastSequence,
     readOrdinal: chat.lastOrdinal,
+    deliveredSequence: 0,
     readPosition: 0,
     hiddenOrdinal: null,
   };

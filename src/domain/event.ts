@@ -1,6 +1,6 @@
 import type { ChatKind, HistoryVisibility, Metadata, Role } from './chat.js';
 import { type DeleteMode, eraseMessage, type Message } from './message.js';
-import type { User } from './user.js';
+import type { Profile } from './user.js';
 
 interface ChatState {
   kind: ChatKind;
@@ -29,14 +29,14 @@ export type DomainEvent =
   | { type: 'chat.archived' | 'chat.unarchived' }
   /** Concerns only the actor's own view of the chat. Other users do not get it. */
   | { type: 'chat.hidden' | 'chat.unhidden' }
-  | { type: 'chat.read'; userId: string; upTo: number }
+  | { type: 'chat.read' | 'chat.delivered'; userId: string; upTo: number }
   /** `mutedUntil` as RFC 3339 UTC, only of members who left while muted and whose mute has not ended. */
   | { type: 'member.added'; members: { userId: string; role: Role; mutedUntil?: string }[] }
   | { type: 'member.removed'; userId: string; left: boolean }
   /** `mutedUntil` as RFC 3339 UTC. */
   | { type: 'member.updated'; userId: string; role: Role; mutedUntil: string | null }
   /** Claims are not published: only services set them, and only the policy reads them. */
-  | { type: 'user.upserted'; user: Omit<User, 'claims'> }
+  | { type: 'user.upserted'; user: Profile }
   | { type: 'command.rejected'; receipt: { [key: string]: unknown } };
 
 export type DomainEventType = DomainEvent['type'];
@@ -58,7 +58,7 @@ export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string
 
 /**
  * The sequence that decides who may see the content of the event. For an event about a message it is the message's
- * sequence. For a read mark it is the mark itself, because marks are shown at messages. Otherwise it is the event's own
+ * sequence. For a read or delivery mark it is the mark itself, because marks are shown at messages. Otherwise it is the event's own
  * sequence.
  */
 export function contentSequence(event: DomainEvent, sequence: number | null): number {
@@ -70,6 +70,7 @@ export function contentSequence(event: DomainEvent, sequence: number | null): nu
     case 'message.unreacted':
       return event.messageSequence;
     case 'chat.read':
+    case 'chat.delivered':
       return event.upTo;
     default:
       return sequence ?? 0;

@@ -79,6 +79,7 @@ export class ChatCheck {
     if (sequence < this.chat.lastSequence) return `member, where event ${sequence + 1} is expected`;
     if (line.joinedSequence > sequence || line.readSequence > sequence || line.readOrdinal > ordinal)
       return `${line.userId} has joined or read beyond the end of the chat`;
+    if ((line.deliveredSequence ?? 0) > sequence) return `${line.userId} has got events beyond the end of the chat`;
     // Later messages would show the chat again.
     if ((line.hiddenOrdinal ?? 0) > ordinal) return `${line.userId} has hidden the chat beyond its end`;
     this.memberCount += 1;

@@ -87,6 +87,7 @@ export function attributesAbout(
     text: null,
     deleteMode: null,
     profile: null,
+    user: null,
     decision: null,
   };
 }

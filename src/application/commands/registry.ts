@@ -3,6 +3,7 @@ import type { SnapshotKeySet } from '../snapshot/snapshot-key-set.js';
 import { archiveChat } from './chats/archive-chat.js';
 import { createChat } from './chats/create-chat.js';
 import { hideChat, unhideChat } from './chats/hide-chat.js';
+import { markDelivered } from './chats/mark-delivered.js';
 import { readChat } from './chats/read-chat.js';
 import { unarchiveChat } from './chats/unarchive-chat.js';
 import { updateChat } from './chats/update-chat.js';
@@ -27,6 +28,7 @@ export const COMMANDS: { readonly [T in CommandType]: CommandHandler<T> } = {
   'chat.hide': hideChat,
   'chat.unhide': unhideChat,
   'chat.read': readChat,
+  'chat.delivered': markDelivered,
   'member.add': addMember,
   'member.remove': removeMember,
   'member.update': updateMember,

@@ -51,6 +51,7 @@ function subject({ event, chatId, commandId, actorId }: LoggedEvent): string {
     case 'member.removed':
     case 'member.updated':
     case 'chat.read':
+    case 'chat.delivered':
       return `chats/${chatId}/members/${event.userId}`;
     case 'chat.hidden':
     case 'chat.unhidden':
@@ -138,9 +139,9 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
   const { event, tenantId, actorId, commandId } = logged;
   if (event.type === 'command.rejected') return { ...event.receipt, actorId };
   if (event.type === 'user.upserted') {
-    const { userId, displayName, avatarUrl, kind, metadata, revision, updatedAt } = event.user;
+    const { userId, displayName, avatarUrl, kind, metadata, presence, revision, updatedAt } = event.user;
     return {
-      ...{ tenantId, actorId, commandId, userId, displayName, avatarUrl, kind, metadata, revision },
+      ...{ tenantId, actorId, commandId, userId, displayName, avatarUrl, kind, metadata, presence, revision },
       updatedAt: updatedAt.toISOString(),
     };
   }
@@ -225,6 +226,7 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
     case 'chat.unhidden':
       return { ...common, ...NOBODY_ELSE };
     case 'chat.read':
+    case 'chat.delivered':
       return { ...common, userId: event.userId, upTo: event.upTo, ...recipientFields };
     case 'member.added':
       return { ...common, members: event.members, ...recipientFields };

@@ -159,6 +159,7 @@ function viewingAttributes(actor: ActorAttributes, { kind, archived, role }: Cha
     text: null,
     deleteMode: null,
     profile: null,
+    user: null,
     decision: null,
   };
 }

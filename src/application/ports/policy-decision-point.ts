@@ -12,10 +12,10 @@ import type { DeleteMode } from '../../domain/message.js';
 import type { Claims, UserKind } from '../../domain/user.js';
 
 /**
- * Every command is an action. `chat.view` is reading a chat over REST, and `decision.view` is asking for the reason of
- * a decision.
+ * Every command is an action. `chat.view` is reading a chat over REST, `user.view` is reading a profile, and
+ * `decision.view` is asking for the reason of a decision.
  */
-export type Action = CommandType | 'chat.view' | 'decision.view';
+export type Action = CommandType | 'chat.view' | 'user.view' | 'decision.view';
 
 export interface ActorAttributes {
   tenantId: string;
@@ -47,6 +47,8 @@ export interface PolicyAttributes {
   deleteMode: DeleteMode | null;
   /** `user.upsert`: whether the profile is the actor's own, and whether the command sets the user's kind or claims. */
   profile: { isActor: boolean; setsKind: boolean; setsClaims: boolean } | null;
+  /** `user.view`: the user whose profile it is, and whether a search found the user. */
+  user: { isActor: boolean; kind: UserKind; isFound: boolean } | null;
   /** `decision.view`: the decision in question. */
   decision: { isActor: boolean } | null;
 }

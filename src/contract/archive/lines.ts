@@ -14,6 +14,7 @@ import {
   deleteMode,
   historyVisibility,
   MESSAGE_BODY_MAX_CHARACTERS,
+  presence,
   role,
   userKind,
 } from '../messages/commands.js';
@@ -59,6 +60,8 @@ const user = z.object({
   avatarUrl: httpsUrl.nullable(),
   userKind,
   metadata,
+  /** Absent if shared. */
+  presence: presence.optional(),
   revision,
   createdAt: time,
   updatedAt: time,
@@ -181,6 +184,8 @@ const member = z.object({
   joinedSequence: mark,
   readSequence: mark,
   readOrdinal: mark,
+  /** The delivery mark. Absent or 0 if there is none. */
+  deliveredSequence: mark.optional(),
   /** The member has hidden the chat up to this message. Null or absent if not hidden. */
   hiddenOrdinal: mark.nullable().optional(),
 });

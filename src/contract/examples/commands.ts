@@ -132,6 +132,15 @@ export const exampleCommands: readonly ExampleCommand[] = [
     data: { upTo: 4 },
   },
   {
+    name: 'deliver',
+    summary: 'Everything up to sequence 8 has reached a device of Carol.',
+    type: 'chat.delivered',
+    commandId: 'deliver-0001',
+    actorId: 'carol',
+    ...inGroup,
+    data: { upTo: 8 },
+  },
+  {
     name: 'hide',
     summary: 'Carol hides the group in her chat list until its next message. The event is only for her devices.',
     type: 'chat.hide',

@@ -83,6 +83,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
         avatarUrl: 'https://images.example/alice.png',
         kind: 'human',
         metadata: { locale: 'en-GB' },
+        presence: 'shared',
         revision: 1,
         updatedAt: AT,
       },
@@ -221,6 +222,19 @@ export const exampleEvents: readonly ExampleEvent[] = [
       about: 'members/carol',
     },
     { userId: 'carol', upTo: 4 },
+  ),
+  chatEvent(
+    'chat.delivered',
+    {
+      name: 'delivered',
+      summary: "Carol's delivery mark moved. The event has no sequence. Of several events, use the highest `upTo`.",
+      actorId: 'carol',
+      commandId: 'deliver-0001',
+      sequence: null,
+      recipients: ['alice', 'bob', 'dave'],
+      about: 'members/carol',
+    },
+    { userId: 'carol', upTo: 8 },
   ),
   chatEvent(
     'chat.hidden',

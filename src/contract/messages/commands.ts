@@ -33,6 +33,9 @@ export const role = z
 export const userKind = z
   .enum(['human', 'bot', 'service'])
   .meta({ description: '`human`: a person; `bot`: a program that posts; `service`: a program of the operator.' });
+export const presence = z.enum(['shared', 'hidden']).meta({
+  description: '`shared`: users who share a chat with the user see whether the user is online; `hidden`: nobody does.',
+});
 export const historyVisibility = z.enum(['full', 'since-joined']).meta({
   description: '`full`: members see the whole history; `since-joined`: members see the history from their joining on.',
 });
@@ -72,27 +75,38 @@ export const userUpsertFields = z.strictObject({
   userId: userId.optional().meta({
     description: 'The user whose profile is written. Default: the actor. The policy decides who may write others.',
   }),
-  displayName: name(1, 128).optional().meta({ description: 'Display name. Required unless only `claims` is set.' }),
+  displayName: name(1, 128)
+    .optional()
+    .meta({ description: 'Display name. Required unless only `claims` or `presence` is set.' }),
   avatarUrl: httpsUrl.optional().meta({ description: 'URL of a picture of the user.' }),
   kind: userKind.optional(),
   metadata: metadata.optional(),
+  presence: presence.optional(),
   claims: claims.optional().meta({
     description: 'Attributes of the user for the policy. Replaces all claims. Claims are neither published nor shown.',
   }),
 });
 
 /**
- * The whole profile. Omitted fields are cleared, except `kind` and `claims`, which are unchanged. If only claims are
- * set, the rest of the profile is unchanged too, so that a service that sets claims need not know the name.
+ * The whole profile. Omitted fields are cleared, except `kind`, `presence` and `claims`, which are unchanged: a client
+ * that does not know `presence` must not share it again. If only claims or the presence are set, the rest of the profile
+ * is unchanged too, so that a service that sets claims need not know the name.
  */
 export const userUpsertData = userUpsertFields.superRefine((data, context) => {
-  if (data.displayName !== undefined || isClaimsOnly(data)) return;
-  context.addIssue({ code: 'custom', path: ['displayName'], message: 'is required, unless only claims are set' });
+  if (data.displayName !== undefined || leavesProfile(data)) return;
+  const message = 'is required, unless only claims or the presence are set';
+  context.addIssue({ code: 'custom', path: ['displayName'], message });
 });
 
-/** Whether only the claims change. */
-export function isClaimsOnly(data: { [field: string]: unknown }): boolean {
-  return data.claims !== undefined && Object.keys(data).every((field) => field === 'claims' || field === 'userId');
+/** Fields that are set without the rest of the profile. */
+const APART = ['claims', 'presence'];
+
+/** Whether only claims or the presence change, so that the rest of the profile stays. */
+export function leavesProfile(data: { [field: string]: unknown }): boolean {
+  return (
+    APART.some((field) => data[field] !== undefined) &&
+    Object.keys(data).every((field) => field === 'userId' || APART.includes(field))
+  );
 }
 
 export const chatCreateData = z.strictObject({
@@ -121,6 +135,14 @@ export const chatUnhideData = z.strictObject({});
 export const chatReadData = z.strictObject({
   upTo: z.int().min(0).meta({
     description: 'Everything up to this sequence is read. A value above the last sequence means the last sequence.',
+  }),
+});
+
+/** The mark of the actor's devices: what has reached them, read or not. */
+export const chatDeliveredData = z.strictObject({
+  upTo: z.int().min(0).meta({
+    description:
+      'Everything up to this sequence has reached a device of the actor. A value above the last sequence means the last sequence.',
   }),
 });
 
@@ -191,6 +213,7 @@ export const commandData = {
   'chat.hide': chatHideData,
   'chat.unhide': chatUnhideData,
   'chat.read': chatReadData,
+  'chat.delivered': chatDeliveredData,
   'member.add': memberAddData,
   'member.remove': memberRemoveData,
   'member.update': memberUpdateData,
@@ -224,6 +247,7 @@ export const commandBody = {
   'chat.hide': inChat(chatHideData),
   'chat.unhide': inChat(chatUnhideData),
   'chat.read': inChat(chatReadData),
+  'chat.delivered': inChat(chatDeliveredData),
   'member.add': inChat(memberAddData),
   'member.remove': inChat(memberRemoveData),
   'member.update': inChat(memberUpdateData),

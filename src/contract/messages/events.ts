@@ -1,6 +1,6 @@
 /** The events, as CloudEvents 1.0 in structured mode. There is one data schema per `type`. */
 import { z } from 'zod';
-import { attachment, chatKind, deleteMode, historyVisibility, role, userKind } from './commands.js';
+import { attachment, chatKind, deleteMode, historyVisibility, presence, role, userKind } from './commands.js';
 import { chatId, commandId, messageId, tenantId, userId } from './identifiers.js';
 import { receipt } from './receipts.js';
 import { metadata } from './text.js';
@@ -29,7 +29,7 @@ const recipientFields = {
         "by the policy (`chat.view`), the chat's history visibility and their joining. An event about a message lists the members who may see " +
         'that message. A `member.removed` also lists the removed member. ' +
         'Null if the event has more recipients, or the chat more members, than `EVENT_RECIPIENTS_MAX`. Then page the members over REST, ' +
-        'and deliver to each whose `firstVisibleSequence` is not null and not above `messageSequence` (`upTo` of a `chat.read`; else `sequence`).',
+        'and deliver to each whose `firstVisibleSequence` is not null and not above `messageSequence` (`upTo` of a `chat.read` or `chat.delivered`; else `sequence`).',
     }),
   forActor: z
     .boolean()
@@ -152,6 +152,13 @@ export const eventData = {
     upTo: z.int().meta({ description: 'The user has read everything up to this sequence.' }),
     ...recipientFields,
   }),
+  'chat.delivered': z.object({
+    ...ofChat,
+    sequence: noSequence,
+    userId: userId.meta({ description: 'User id of the member whose device has got the events.' }),
+    upTo: z.int().meta({ description: 'Everything up to this sequence has reached a device of the user.' }),
+    ...recipientFields,
+  }),
   'member.added': z.object({ ...ofChat, members: addedMembers, ...recipientFields }),
   'member.removed': z.object({
     ...ofChat,
@@ -173,6 +180,7 @@ export const eventData = {
     avatarUrl: z.string().nullable().meta({ description: 'URL of a picture of the user; null if there is none.' }),
     kind: userKind,
     metadata,
+    presence,
     revision: z.int().meta({ description: 'Revision of the profile; the first is 1, and each change adds 1.' }),
     updatedAt: rfc3339.meta({ description: 'Time of the change.' }),
   }),

@@ -4,6 +4,7 @@ import { changes, creates, type RestOperation } from './operation.js';
 import {
   addMembersBody,
   createChatBody,
+  deliveredBody,
   listChatsQuery,
   pageQuery,
   readChatBody,
@@ -86,6 +87,15 @@ export const chatOperations = {
     tag: 'Chats',
     summary: "Move the caller's read mark forward; an earlier sequence changes nothing (`chat.read`)",
     body: readChatBody,
+    example: { upTo: 2 },
+    answers: changes,
+  },
+  markDelivered: {
+    method: 'put',
+    path: '/v1/chats/{chatId}/delivered',
+    tag: 'Chats',
+    summary: "Move the caller's delivery mark forward; an earlier sequence changes nothing (`chat.delivered`)",
+    body: deliveredBody,
     example: { upTo: 2 },
     answers: changes,
   },

@@ -1,7 +1,14 @@
 /** Operations on messages, reactions and threads. */
 
 import { changes, creates, type RestOperation } from './operation.js';
-import { deleteMessageQuery, editMessageBody, listMessagesQuery, pageQuery, sendMessageBody } from './requests.js';
+import {
+  deleteMessageQuery,
+  editMessageBody,
+  listMessagesQuery,
+  listReadersQuery,
+  pageQuery,
+  sendMessageBody,
+} from './requests.js';
 import { cursorPage, restMessage, restReader, restRevision, restThread, sequencePage } from './responses.js';
 
 /**
@@ -72,8 +79,8 @@ export const messageOperations = {
     method: 'get',
     path: '/v1/chats/{chatId}/messages/{messageId}/readers',
     tag: 'Messages',
-    summary: `Members who have read a message, ordered by user id, without the sender and members who joined later; in chats of up to ${READERS_MEMBERS_MAX} members`,
-    query: pageQuery,
+    summary: `Members who have read a message, or whom it has reached, ordered by user id, without the sender and members who joined later; in chats of up to ${READERS_MEMBERS_MAX} members`,
+    query: listReadersQuery,
     answers: { 200: { description: 'A page of readers.', schema: cursorPage(restReader) } },
   },
   react: {

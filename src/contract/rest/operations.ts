@@ -14,8 +14,17 @@ import { violationText } from '../messages/violation-text.js';
 import { chatOperations } from './chat-operations.js';
 import { messageOperations } from './message-operations.js';
 import { creates, type RestOperation } from './operation.js';
-import { listEventsQuery, putProfileBody, searchMessagesQuery, syncQuery } from './requests.js';
-import { restDecision, restEvent, restUnread, restUser, searchPage, sequencePage, syncPage } from './responses.js';
+import { findUsersQuery, listEventsQuery, putProfileBody, searchMessagesQuery, syncQuery } from './requests.js';
+import {
+  cursorPage,
+  restDecision,
+  restEvent,
+  restUnread,
+  restUser,
+  searchPage,
+  sequencePage,
+  syncPage,
+} from './responses.js';
 
 /** Formats of path parameters. Any other value is answered with 404. */
 export const pathParameters = {
@@ -77,6 +86,20 @@ export const restOperations = {
     tag: 'Users',
     summary: 'Profile of a user',
     answers: { 200: { description: 'The profile.', schema: restUser } },
+  },
+  findUsers: {
+    method: 'get',
+    path: '/v1/users',
+    tag: 'Users',
+    summary: 'Profiles of named users, or of the users whose name or id begins with a text',
+    query: findUsersQuery,
+    answers: {
+      200: {
+        description:
+          'A page of profiles. A page of a search can have fewer users than `limit`, or none, although `nextCursor` shows that there are more.',
+        schema: cursorPage(restUser),
+      },
+    },
   },
   putMe: {
     method: 'put',

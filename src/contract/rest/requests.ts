@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import {
   chatCreateData,
+  chatDeliveredData,
   chatKind,
   chatReadData,
   chatUpdateData,
@@ -15,7 +16,7 @@ import {
   userUpsertFields,
 } from '../messages/commands.js';
 import { chatId, userId } from '../messages/identifiers.js';
-import { text, time } from '../messages/text.js';
+import { name, text, time } from '../messages/text.js';
 
 export const PAGE_LIMIT_MAX = 200;
 export const PAGE_LIMIT_DEFAULT = 50;
@@ -83,6 +84,14 @@ export const listChatsQuery = z.strictObject({
 });
 /** For lists with a cursor. */
 export const pageQuery = z.strictObject({ cursor, limit });
+/** For the marks of members at a message. */
+export const listReadersQuery = z.strictObject({
+  cursor,
+  limit,
+  mark: z.enum(['read', 'delivered']).default('read').meta({
+    description: '`read`: members who have read the message; `delivered`: members whom it has reached, read or not.',
+  }),
+});
 /** For messages by sequence, in either direction. */
 export const listMessagesQuery = z
   .strictObject({
@@ -116,6 +125,35 @@ export const syncQuery = z.strictObject({
   limit,
 });
 
+/** Maximum number of profiles that one request names. */
+export const USER_IDS_MAX = 100;
+/** Maximum number of users on a page of a search. Their profiles have less than `PAGE_MAX_BYTES`. */
+export const USERS_LIMIT_MAX = 50;
+
+export const findUsersQuery = z
+  .strictObject({
+    ids: z
+      .string()
+      .transform((value) => [...new Set(value.split(','))])
+      .pipe(z.array(userId).max(USER_IDS_MAX, `must be at most ${USER_IDS_MAX} user ids`))
+      .optional()
+      .meta({
+        type: 'string',
+        example: 'alice,bob',
+        description: `User ids, separated by commas, at most ${USER_IDS_MAX}. The answer has their profiles in this order; users without a profile, and users whom the caller may not see, are left out.`,
+      }),
+    q: name(1, 128).optional().meta({
+      description:
+        'The beginning of a display name or a user id, in upper or lower case. The answer has the matching users in the order of the name or id that matches.',
+    }),
+    cursor,
+    limit: limitOf(USERS_LIMIT_MAX, USERS_LIMIT_MAX),
+  })
+  .refine(({ ids, q }) => (ids === undefined) !== (q === undefined), {
+    path: ['q'],
+    message: 'is required, unless ids is given; one of the two',
+  });
+
 export const SEARCH_TEXT_MAX_CHARACTERS = 256;
 /** Each found text is scanned for its highlights. */
 export const SEARCH_LIMIT_MAX = 50;
@@ -145,11 +183,14 @@ export const deleteMessageQuery = z.strictObject({
 export const createChatBody = chatCreateData.extend({ chatId: chatId.optional() });
 export const updateChatBody = chatUpdateData;
 export const readChatBody = chatReadData;
+export const deliveredBody = chatDeliveredData;
 export const addMembersBody = memberAddData;
 export const updateMemberBody = memberUpdateData.omit({ userId: true });
 export const sendMessageBody = messageSendData;
 export const editMessageBody = messageEditData.omit({ messageId: true });
-/** A user may not set their own kind or claims. */
-export const putProfileBody = userUpsertFields
-  .omit({ kind: true, userId: true, claims: true })
-  .required({ displayName: true });
+/** A user may not set their own kind or claims. With only `presence`, the rest of the profile is unchanged. */
+export const putProfileBody = userUpsertFields.omit({ kind: true, userId: true, claims: true }).extend({
+  displayName: userUpsertFields.shape.displayName.meta({
+    description: 'Display name. Required unless only `presence` is set.',
+  }),
+});

@@ -3,7 +3,7 @@
  * entry in `operations.ts` combines both.
  */
 import { z } from 'zod';
-import { chatKind, commandTypes, historyVisibility, role, userKind } from '../messages/commands.js';
+import { chatKind, commandTypes, historyVisibility, presence, role, userKind } from '../messages/commands.js';
 import { eventData, eventEnvelope } from '../messages/events.js';
 import { chatId, commandId, decisionId, tenantId, userId } from '../messages/identifiers.js';
 import { refusalCode } from '../messages/problems.js';
@@ -56,11 +56,17 @@ export const restThread = sequencePage(restMessage).extend({
 });
 export type RestThread = z.infer<typeof restThread>;
 
-/** A member who has read a message. */
+/** A member who has read a message, or whom it has reached. */
 export const restReader = z.object({
   userId,
   readSequence: count.meta({ description: 'The read mark: the member has read everything up to this sequence.' }),
+  deliveredSequence: count.meta({
+    description:
+      'The delivery mark: everything up to this sequence has reached a device of the member. Never below the read mark.',
+  }),
 });
+
+export type RestReader = z.infer<typeof restReader>;
 
 /** A found message, with the matches in its text. */
 export const restFoundMessage = z.object({
@@ -124,6 +130,10 @@ export type RestMember = z.infer<typeof restMember>;
 export const restMembership = memberState.extend({
   joinedSequence: count.meta({ description: 'The sequence of the event with which the caller joined.' }),
   readSequence: count.meta({ description: 'The read mark: the member has read everything up to this sequence.' }),
+  deliveredSequence: count.meta({
+    description:
+      'The delivery mark: everything up to this sequence has reached a device of the member. Never below the read mark. `GET /v1/sync` does not report its changes.',
+  }),
 });
 
 export const restChat = z.object({
@@ -142,6 +152,7 @@ export const restUser = z.object({
   avatarUrl: z.string().nullable(),
   kind: userKind,
   metadata,
+  presence,
   revision: z.int().min(1),
   createdAt: rfc3339,
   updatedAt: rfc3339,

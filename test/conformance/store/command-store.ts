@@ -41,7 +41,12 @@ export function commandStoreConformance(open: OpenStore): void {
     describe('snapshot', () => {
       it('are the requested existing rows, as written', async () => {
         const chat = aChat({ title: null, metadata: { a: 1 }, archivedAt: later(5) });
-        const member = aMember(chat, 'bob', { role: 'reader', mutedUntil: later(7), readSequence: 3, readOrdinal: 2 });
+        const member = aMember(chat, 'bob', {
+          role: 'reader',
+          mutedUntil: later(7),
+          readSequence: 3,
+          deliveredSequence: 4,
+        });
         const user = aUser(`u-${randomUUID()}`, { avatarUrl: 'https://example.org/a.png', kind: 'bot' });
         const message = aMessage(chat, 2);
         const record = aReceiptRecord();
@@ -285,6 +290,7 @@ export function commandStoreConformance(open: OpenStore): void {
           joinedAt: later(4),
           readSequence: 4,
           readOrdinal: 3,
+          deliveredSequence: 5,
           readPosition: 2 ** 40,
           hiddenOrdinal: 2 ** 40 + 1,
         });

@@ -31,6 +31,7 @@ function aDecision(over: Partial<DecisionRecord> = {}): DecisionRecord {
       text: { length: 5, hasLinks: false, mentions: 0, attachments: 0 },
       deleteMode: null,
       profile: null,
+      user: null,
       decision: null,
     },
     refusedAs: null,

@@ -64,7 +64,10 @@ export function eventLogConformance(open: OpenStore): void {
     ];
     const eventsOfNone: DomainEvent[] = [
       { type: 'user.upserted', user: aUser('alice', { metadata: trickyMetadata(), updatedAt: later(9), revision: 3 }) },
-      { type: 'user.upserted', user: aUser('alice', { avatarUrl: 'https://example.org/a', kind: 'service' }) },
+      {
+        type: 'user.upserted',
+        user: aUser('alice', { avatarUrl: 'https://example.org/a', kind: 'service', presence: 'hidden' }),
+      },
       {
         type: 'command.rejected',
         receipt: { b: 1, a: { '2': null, '10': [] }, reason: { code: 'muted', detail: 'é' } },

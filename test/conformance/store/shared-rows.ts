@@ -135,6 +135,7 @@ export function sharedRowsConformance(open: OpenStore): void {
           displayName: 'B',
           kind: 'bot' as const,
           metadata: {},
+          presence: 'hidden' as const,
           revision: 2,
           updatedAt: later(1),
         };

@@ -32,6 +32,7 @@ import { messageRowsConformance } from './queries/message-rows.js';
 import { messageSearchConformance } from './queries/message-search.js';
 import { messageTextsConformance } from './queries/message-texts.js';
 import { syncLogConformance } from './queries/sync-log.js';
+import { userSearchConformance } from './queries/user-search.js';
 import { sharedRowsConformance } from './shared-rows.js';
 import { transportStateConformance } from './transport-state.js';
 
@@ -95,6 +96,7 @@ export function storeConformance(capabilities: StoreCapabilities, open: OpenStor
   chatQueriesConformance(open);
   chatHistoryConformance(open);
   messageQueriesConformance(open);
+  userSearchConformance(open);
   if (capabilities.search) messageSearchConformance(open);
   syncLogConformance(open);
   decisionLogConformance(open);

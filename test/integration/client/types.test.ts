@@ -29,6 +29,7 @@ function told(event: CloudEvent): string | null {
     case 'chat.unhidden':
       return event.data.chatId;
     case 'chat.read':
+    case 'chat.delivered':
       return String(event.data.upTo);
     case 'member.added':
       return event.data.members.map(({ userId }) => userId).join();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { create, GROUP, send } from '../../unit/application/commands/drafts.js';
+import { create, GROUP, send, upsert } from '../../unit/application/commands/drafts.js';
 import { DecidedStore } from './decided-store.js';
 import { withConnection } from './prisma-harness.js';
 
@@ -48,6 +48,23 @@ describe('The content type of a message', () => {
         sql.query('SELECT content_type FROM messages ORDER BY sequence'),
       );
       expect(kept.rows.map((row) => row.content_type)).to.deep.equal([null, 'text/markdown', 'text/plain']);
+    } finally {
+      await store.close();
+    }
+  });
+});
+
+describe('A profile in the log from before there was a presence', () => {
+  it('is read as shared', async () => {
+    const store = await DecidedStore.open();
+    try {
+      await store.given(upsert('alice', { displayName: 'Alice', presence: 'hidden' }));
+      await withConnection(store.url, (sql) =>
+        sql.query(`UPDATE chat_events SET payload = (payload::jsonb #- '{user,presence}')::json`),
+      );
+      const events = await Promise.all([0, 1, 2, 3].map((partition) => store.store.log.readEvents(partition, 0, 10)));
+      const [logged] = events.flat();
+      expect(logged?.event).to.have.nested.property('user.presence', 'shared');
     } finally {
       await store.close();
     }

@@ -134,7 +134,9 @@ describe('Queries on PostgreSQL', () => {
     "the caller's chats that have moved up": () =>
       queries.listChatsAbove(ALICE, 'all', {}, { lastActivityAt: new Date(0), chatId: ROOM }, PAGE),
     'what is unread': () => queries.countUnread(ALICE, 'all'),
-    'who has read a message': () => history.listReaders(past({ chatId: ROOM }), ROOM_MESSAGE, null, PAGE),
+    'who has read a message': () => history.listReaders(past({ chatId: ROOM }), ROOM_MESSAGE, 'read', null, PAGE),
+    'whom a message has reached': () =>
+      history.listReaders(past({ chatId: ROOM }), ROOM_MESSAGE, 'delivered', null, PAGE),
   };
   for (const [what, ask] of Object.entries(own))
     it(`read only the user's chats, or the chat's members, for ${what}`, () => expectNoMoreRead(OWN_READS_MAX, ask));

@@ -34,16 +34,17 @@ describe('A whole conversation through a real broker, a real database and a work
   });
 
   it('reaches dispatch as events that match the contract, with sequences without gaps', async () => {
-    const events = await eventsOf(conversation.chatId, 20);
+    const events = await eventsOf(conversation.chatId, 21);
     for (const event of events) expect(eventEnvelope(event.type as EventType).parse(event)).to.deep.equal(event);
     expect(events.map(({ type }) => type)).to.deep.equal([
       ...['chat.created', 'member.added', 'message.created', 'message.created', 'message.edited', 'message.edited'],
       ...['message.reacted', 'message.reacted', 'message.unreacted', 'message.reacted', 'chat.read'],
-      ...['chat.hidden', 'chat.unhidden'],
+      ...['chat.delivered', 'chat.hidden', 'chat.unhidden'],
       ...['message.deleted', 'message.deleted', 'member.updated', 'member.removed', 'chat.updated'],
       ...['chat.archived', 'chat.unarchived'],
     ]);
-    const numbered = events.filter(({ type }) => !['chat.read', 'chat.hidden', 'chat.unhidden'].includes(type));
+    const unnumbered = ['chat.read', 'chat.delivered', 'chat.hidden', 'chat.unhidden'];
+    const numbered = events.filter(({ type }) => !unnumbered.includes(type));
     expect(numbered.map(({ sequence }) => sequence)).to.deep.equal(numbered.map((_, index) => String(index + 1)));
     const read = events.find(({ type }) => type === 'chat.read');
     expect(read?.id).to.match(/^p\d+\/\d+$/);

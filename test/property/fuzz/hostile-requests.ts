@@ -21,6 +21,7 @@ const BODIES: { [name in RestOperationName]?: unknown } = {
   createChat: { kind: 'group', memberIds: ['bob'], title: 'Tea', metadata: { place: 'garden' } },
   updateChat: { title: 'Tea at five', metadata: null },
   readChat: { upTo: 1 },
+  markDelivered: { upTo: 1 },
   addMembers: { userIds: ['erin'], role: 'reader' },
   updateMember: { role: 'admin', mutedUntil: '2026-11-21T08:00:00.000Z' },
   sendMessage: { body: 'hello', mentions: ['bob'], inReplyTo: '~message~', metadata: { a: 1 } },

@@ -48,6 +48,7 @@ function fits(user: string, chat: ModelChat, act: Act, world: ModelWorld): boole
     case 'say':
     case 'react':
     case 'read':
+    case 'deliver':
     case 'hide':
     case 'unhide':
       return chat.kind !== 'channel' || manages(chat.people.get(user) as Person);
@@ -95,6 +96,8 @@ function contentOf(
       return { type: `message.${act.do}`, chatId, data: { messageId: there(act.message), emoji: act.emoji } };
     case 'read':
       return { type: 'chat.read', chatId, data: { upTo: Math.max(0, world.lastSequence(chatId) - act.back) } };
+    case 'deliver':
+      return { type: 'chat.delivered', chatId, data: { upTo: Math.max(0, world.lastSequence(chatId) - act.back) } };
     case 'create': {
       const direct = typeof place === 'object' && act.kind !== 'channel';
       const chosen = direct ? { kind: 'direct', memberIds: [place.with] } : { kind: act.kind, memberIds: act.others };
@@ -122,8 +125,12 @@ function contentOf(
       return { type: 'member.update', chatId, data: { userId: user, ...(role === null ? {} : { role }), ...mute } };
     }
     case 'introduce': {
-      const { displayName, kind, metadata } = act;
-      const more = { ...(kind === null ? {} : { kind }), ...(metadata === null ? {} : { metadata }) };
+      const { displayName, kind, metadata, presence } = act;
+      const more = {
+        ...(kind === null ? {} : { kind }),
+        ...(metadata === null ? {} : { metadata }),
+        ...(presence === null ? {} : { presence }),
+      };
       return { type: 'user.upsert', chatId: null, data: { displayName, ...more } };
     }
     case 'shout':

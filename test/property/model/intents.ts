@@ -59,6 +59,7 @@ const weighted = {
   react: [6, fc.record({ do: once('react'), message, emoji: fc.constantFrom('👍', ':tada:') })],
   unreact: [6, fc.record({ do: once('unreact'), message, emoji: fc.constantFrom('👍', ':tada:') })],
   read: [5, fc.record({ do: once('read'), back: fc.integer({ min: -2, max: 20 }) })],
+  deliver: [4, fc.record({ do: once('deliver'), back: fc.integer({ min: -2, max: 10 }) })],
   hide: [4, fc.record({ do: once('hide') })],
   unhide: [2, fc.record({ do: once('unhide') })],
   create: [
@@ -104,6 +105,7 @@ const weighted = {
       displayName: fc.constantFrom('A', 'B'),
       kind: seldom(fc.constantFrom('bot', 'human')),
       metadata: seldom(metadata),
+      presence: seldom(fc.constantFrom('hidden', 'shared'), 3),
     }),
   ],
   shout: [1, fc.record({ do: once('shout') })],

@@ -40,7 +40,8 @@ function hasNoRoom(world: ModelWorld, chat: Pick<ModelChat, 'tenant' | 'kind' | 
 }
 
 function newcomer(world: ModelWorld, role: string, joined: number): Person {
-  return { role, mutedUntil: null, joinedAt: world.now, joined, roleChanged: 0, readUpTo: joined, hiddenAt: null };
+  const since = { joinedAt: world.now, joined, roleChanged: 0, readUpTo: joined };
+  return { role, mutedUntil: null, ...since, gotUpTo: 0, hiddenAt: null };
 }
 
 export function create(world: ModelWorld, command: ModelCommandOf<'chat.create'>): Done {
@@ -119,6 +120,14 @@ export function read({ world, command, chat, me }: Scene<'chat.read'>): Done {
   if (upTo <= me.readUpTo) return UNCHANGED;
   me.readUpTo = upTo;
   world.happenedUnnumbered(command, 'chat.read', chat.id, { userId: command.actorId, upTo });
+  return UNCHANGED;
+}
+
+export function deliver({ world, command, chat, me }: Scene<'chat.delivered'>): Done {
+  const upTo = Math.min(command.data.upTo, world.lastSequence(chat.id));
+  if (upTo <= me.readUpTo || upTo <= me.gotUpTo) return UNCHANGED;
+  me.gotUpTo = upTo;
+  world.happenedUnnumbered(command, 'chat.delivered', chat.id, { userId: command.actorId, upTo });
   return UNCHANGED;
 }
 

@@ -1,6 +1,7 @@
 /** The expected answers of queries, from all data of the model. */
 import type {
   ChatHistory,
+  CoveringMark,
   MessageView,
   SequencePage,
   SequenceRange,
@@ -134,13 +135,22 @@ export class ModelQueries implements Answers {
     };
   }
 
-  async listReaders({ chatId, userId }: VisiblePast, messageId: string, afterUserId: string | null, limit: number) {
+  async listReaders(
+    { chatId, userId }: VisiblePast,
+    messageId: string,
+    mark: CoveringMark,
+    afterUserId: string | null,
+    limit: number,
+  ) {
     const message = this.find(chatId, userId, messageId);
     if (message === undefined) return [];
     return [...this.chat(chatId).people]
       .filter(([id]) => id !== message.sender && id > (afterUserId ?? ''))
-      .filter(([, { joined, readUpTo }]) => joined < message.sequence && message.sequence <= readUpTo)
-      .map(([id, { readUpTo }]) => ({ userId: id, readSequence: readUpTo }))
+      .filter(([, { joined }]) => joined < message.sequence)
+      .filter(([, { readUpTo, gotUpTo }]) =>
+        [readUpTo, ...(mark === 'delivered' ? [gotUpTo] : [])].some((upTo) => message.sequence <= upTo),
+      )
+      .map(([id, { readUpTo, gotUpTo }]) => ({ userId: id, readSequence: readUpTo, deliveredSequence: gotUpTo }))
       .sort((a, b) => (a.userId < b.userId ? -1 : 1))
       .slice(0, limit);
   }
@@ -208,7 +218,7 @@ export class ModelQueries implements Answers {
   }
 
   member(chat: ModelChat, userId: string, person: Person): Member {
-    const { role, mutedUntil, joinedAt, joined, readUpTo, hiddenAt } = person;
+    const { role, mutedUntil, joinedAt, joined, readUpTo, gotUpTo, hiddenAt } = person;
     const { log } = this.world;
     const last = log.findLastIndex(
       ({ type, chatId, actorId }) => OWN_MARKS.includes(type) && chatId === chat.id && actorId === userId,
@@ -220,6 +230,7 @@ export class ModelQueries implements Answers {
         joinedSequence: joined,
         roleSequence: person.roleChanged,
         readSequence: readUpTo,
+        deliveredSequence: gotUpTo,
         readPosition: last > joining ? (log[last]?.position ?? 0) : 0,
         hiddenOrdinal: hiddenAt,
       },

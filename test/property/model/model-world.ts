@@ -32,6 +32,8 @@ export interface Person {
   /** The sequence of the event that last changed the role. 0: none in this store. */
   roleChanged: number;
   readUpTo: number;
+  /** The delivery mark. 0: none. */
+  gotUpTo: number;
   /** The number of messages when the person hid the chat. Null: not hidden. */
   hiddenAt: number | null;
 }
@@ -102,6 +104,7 @@ export interface Profile {
   avatarUrl: string | null;
   kind: string;
   metadata: object;
+  presence: string;
   revision: number;
   createdAt: Date;
   updatedAt: Date;

@@ -102,7 +102,7 @@ describe('The random commands of all these runs', () => {
     if (PARLEY_MODEL_RUNS !== undefined)
       console.log(`      ${[...outcomes].map((entry) => entry.join(' ')).join(', ')}`);
     const refusals = Object.keys(refusalCodes).filter((code) => !NEVER.includes(code));
-    const unnumbered = ['user.upsert', 'chat.read', 'chat.hide', 'chat.unhide'];
+    const unnumbered = ['user.upsert', 'chat.read', 'chat.delivered', 'chat.hide', 'chat.unhide'];
     const numbered = commandTypes.filter((type) => !unnumbered.includes(type));
     const answers = ['accepted', 'unchanged', 'replayed', 'misrouted', 'pruned', ...refusals];
     expect([...outcomes.keys()]).to.have.members([...answers, ...numbered, 'fenced', ...SYNCED]);

@@ -10,6 +10,7 @@ import {
   archive,
   create,
   type Done,
+  deliver,
   hide,
   read,
   remove,
@@ -99,6 +100,8 @@ export class Model {
         return hide(scene(command));
       case 'chat.read':
         return read(scene(command));
+      case 'chat.delivered':
+        return deliver(scene(command));
       case 'member.add':
         return add(scene(command));
       case 'member.remove':
@@ -128,7 +131,8 @@ export class Model {
     const { now, profiles } = this.world;
     const known = profiles.get(`${tenantId} ${actorId}`);
     const { displayName = actorId, avatarUrl = null, metadata = {} } = data;
-    const said = { displayName, avatarUrl, kind: data.kind ?? known?.kind ?? 'human', metadata };
+    const presence = data.presence ?? known?.presence ?? 'shared';
+    const said = { displayName, avatarUrl, kind: data.kind ?? known?.kind ?? 'human', metadata, presence };
     const { revision = 0, createdAt = now } = known ?? {};
     const profile = { ...said, revision: revision + 1, createdAt, updatedAt: now };
     if (known !== undefined && isDeepStrictEqual({ ...known, ...said }, known)) return UNCHANGED;

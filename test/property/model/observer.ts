@@ -170,8 +170,9 @@ export class Observer {
       revisions: await of.listRevisions(past, id, size % 2, size),
       thread: await of.findThread(past, id, { limit: size }),
       threadOn: await of.findThread(past, id, { after: size, limit: size }),
-      readers: await of.listReaders(past, id, null, size),
-      readersOn: await of.listReaders(past, id, 'carol', size),
+      readers: await of.listReaders(past, id, 'read', null, size),
+      readersOn: await of.listReaders(past, id, 'read', 'carol', size),
+      reached: await of.listReaders(past, id, 'delivered', null, size),
     });
     await this.same(`message ${id}`, ask(this.store.history), ask(this.expected));
   }

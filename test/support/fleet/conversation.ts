@@ -38,6 +38,7 @@ export async function playConversation(ask: (command: CommandToSend) => Promise<
   await does('bob', 'message.unreact', { messageId: talkedAbout, emoji: '👩‍👩‍👧' });
   await does('carol', 'message.react', { messageId: gone, emoji: ':tea:' });
   await does('carol', 'chat.read', { upTo: 3 });
+  await does('carol', 'chat.delivered', { upTo: 8 });
   await does('carol', 'chat.hide');
   await does('carol', 'chat.unhide');
   await does('bob', 'message.delete', { messageId: gone, mode: 'hard' });

@@ -18,7 +18,7 @@ function refusesType(schema: typeof archiveLine | typeof restEvent, type: string
 describe('The events of a chat that have a sequence number', () => {
   it('include new messages and exclude read marks and profiles', () => {
     expect(inChat).to.include.members(['message.created', 'member.removed'] satisfies EventType[]);
-    expect(inChat).to.not.include.members(['chat.read', 'user.upserted'] satisfies EventType[]);
+    expect(inChat).to.not.include.members(['chat.read', 'chat.delivered', 'user.upserted'] satisfies EventType[]);
     expect(inChat).to.have.length.above(10);
   });
 

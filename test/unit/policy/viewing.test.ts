@@ -20,7 +20,7 @@ import { defaultPolicy } from '../../support/policies/default-policy.js';
 const ALICE = { tenantId: 'default', userId: 'alice' };
 const VIEWING: PolicyAttributes = {
   ...{ action: 'chat.view', producer: null, chat: { kind: 'group', archived: false }, role: 'member', target: null },
-  ...{ grantedRole: null, message: null, text: null, deleteMode: null, profile: null, decision: null },
+  ...{ grantedRole: null, message: null, text: null, deleteMode: null, profile: null, user: null, decision: null },
   actor: { ...ALICE, kind: 'human', claims: {}, token: null },
 };
 const EVERYONE: PolicyRule = {

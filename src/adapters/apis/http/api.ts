@@ -9,6 +9,7 @@ import { DecisionViewing } from '../../../application/policy/decisions/view-deci
 import type { PolicyEnforcementPoint } from '../../../application/policy/enforcement.js';
 import { PolicyCache, type PolicyReader } from '../../../application/policy/policy-cache.js';
 import { ChatViewing } from '../../../application/policy/view-chat.js';
+import { UserViewing } from '../../../application/policy/view-user.js';
 import type { CallerLimiter } from '../../../application/ports/caller-limiter.js';
 import type { ChatHistory } from '../../../application/ports/queries/chat-history.js';
 import type { ChatQueries } from '../../../application/ports/queries/chat-queries.js';
@@ -113,7 +114,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     ...searchHandlers(search, viewing, cursors),
     ...eventQueryHandlers(history, viewing, audiences, rendering),
     ...syncHandlers(syncLog, viewing, cursors, audiences, rendering),
-    ...userHandlers(queries, viewing, commands),
+    ...userHandlers(queries, viewing, new UserViewing(queries, policy), commands, cursors),
     ...decisionHandlers(asking),
     ...chatCommandHandlers(commands, cursorSecret),
     ...messageCommandHandlers(commands),

@@ -3,7 +3,7 @@
 import { messageContent } from '../../../application/outbox/render-event.js';
 import type { ViewedDecision } from '../../../application/policy/decisions/view-decision.js';
 import type { SeeingMember } from '../../../application/policy/view-chat.js';
-import type { MessageView, ThreadView } from '../../../application/ports/queries/chat-history.js';
+import type { MemberMarks, MessageView, ThreadView } from '../../../application/ports/queries/chat-history.js';
 import type { ChatListItem, ChatView } from '../../../application/ports/queries/chat-queries.js';
 import type { JsonObject } from '../../../contract/messages/text.js';
 import type {
@@ -12,13 +12,14 @@ import type {
   RestDecision,
   RestMember,
   RestMessage,
+  RestReader,
   RestRevision,
   RestThread,
   RestUser,
 } from '../../../contract/rest/responses.js';
-import { isHidden, type Member } from '../../../domain/chat.js';
+import { deliveredThrough, isHidden, type Member } from '../../../domain/chat.js';
 import type { MessageRevision } from '../../../domain/message.js';
-import type { User } from '../../../domain/user.js';
+import type { Profile, User } from '../../../domain/user.js';
 import { fittingSequence } from './paging/page-budget.js';
 
 export function representMessage(message: MessageView): RestMessage {
@@ -83,6 +84,11 @@ function representMemberState({ userId, role, mutedUntil, joinedAt }: Member) {
   return { userId, role, mutedUntil: mutedUntil?.toISOString() ?? null, joinedAt: joinedAt.toISOString() };
 }
 
+export function representReader(marks: MemberMarks): RestReader {
+  const { userId, readSequence } = marks;
+  return { userId, readSequence, deliveredSequence: deliveredThrough(marks) };
+}
+
 export function representChat(view: ChatView): RestChat {
   const { chat, membership } = view;
   const { joinedSequence, readSequence } = membership;
@@ -90,7 +96,10 @@ export function representChat(view: ChatView): RestChat {
     ...representAnyChat(view),
     tenantId: chat.tenantId,
     createdBy: chat.createdBy,
-    membership: { ...representMemberState(membership), joinedSequence, readSequence },
+    membership: {
+      ...representMemberState(membership),
+      ...{ joinedSequence, readSequence, deliveredSequence: deliveredThrough(membership) },
+    },
   };
 }
 
@@ -100,7 +109,8 @@ export function representDecision({ decision, explanation }: ViewedDecision): Re
 }
 
 /** Claims are never shown. Only services and the policy use them. */
-export function representUser({ claims: _, ...user }: User): RestUser {
+export function representUser(shown: User | Profile): RestUser {
+  const { claims: _, ...user } = { claims: {}, ...shown };
   return {
     ...user,
     metadata: user.metadata as JsonObject,

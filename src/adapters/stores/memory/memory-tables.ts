@@ -108,7 +108,12 @@ export function entry<K, V>(map: Map<K, V>, key: K, missing: () => V): V {
   return value;
 }
 
-/** By code unit, like the database's keys. */
+/** Like the database's texts in the collation C: by their UTF-8. */
+export function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** By code unit, like the database's keys, which are ASCII. */
 export function byCodeUnit(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

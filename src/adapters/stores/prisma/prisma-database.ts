@@ -173,6 +173,8 @@ const TABLES = [
   'relays',
   'live_readers',
   'receipt_periods',
+  // An index, whose migration also fills in the column.
+  'users_name_key_idx',
 ];
 
 /** Columns that later migrations have added to these tables. */
@@ -183,6 +185,9 @@ const COLUMNS: readonly (readonly [table: string, column: string])[] = [
   ['decisions', 'attributes'],
   ['departures', 'muted_until'],
   ['partitions', 'receipt_period'],
+  ['members', 'delivered_sequence'],
+  ['users', 'presence'],
+  ['users', 'name_key'],
 ];
 
 /**

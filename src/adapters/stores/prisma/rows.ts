@@ -5,7 +5,7 @@
 import type { ChatView } from '../../../application/ports/queries/chat-queries.js';
 import type { Chat, ChatKind, HistoryVisibility, Member, Metadata, Role } from '../../../domain/chat.js';
 import { type Attachment, DEFAULT_CONTENT_TYPE, type Message } from '../../../domain/message.js';
-import type { Claims, User, UserKind } from '../../../domain/user.js';
+import type { Claims, Presence, Profile, User, UserKind } from '../../../domain/user.js';
 import { Prisma } from './generated/client.js';
 
 export const milliseconds = (column: string, name: string) =>
@@ -75,6 +75,7 @@ export interface MemberRow {
   roleSequence: number;
   readSequence: number;
   readOrdinal: number;
+  deliveredSequence: number;
   readPosition: number;
   hiddenOrdinal: number | null;
 }
@@ -84,8 +85,8 @@ export const MEMBER_COLUMNS =
   Prisma.raw(`m.chat_id::text AS "chatId", m.user_id AS "userId", m.tenant_id AS "tenantId", m.role,
   ${milliseconds('m.muted_until', 'mutedUntil')}, ${milliseconds('m.joined_at', 'joinedAt')},
   m.joined_sequence::float8 AS "joinedSequence", m.role_sequence::float8 AS "roleSequence", m.read_sequence::float8 AS "readSequence",
-  m.read_ordinal::float8 AS "readOrdinal", m.read_position::float8 AS "readPosition",
-  m.hidden_ordinal::float8 AS "hiddenOrdinal"`);
+  m.read_ordinal::float8 AS "readOrdinal", m.delivered_sequence::float8 AS "deliveredSequence",
+  m.read_position::float8 AS "readPosition", m.hidden_ordinal::float8 AS "hiddenOrdinal"`);
 
 export function toMember(row: MemberRow): Member {
   return {
@@ -99,31 +100,43 @@ export function toMember(row: MemberRow): Member {
     roleSequence: row.roleSequence,
     readSequence: row.readSequence,
     readOrdinal: row.readOrdinal,
+    deliveredSequence: row.deliveredSequence,
     readPosition: row.readPosition,
     hiddenOrdinal: row.hiddenOrdinal,
   };
 }
 
-export interface UserRow {
+export interface ProfileRow {
   tenantId: string;
   userId: string;
   displayName: string;
   avatarUrl: string | null;
   kind: UserKind;
   metadata: string;
-  claims: string;
+  presence: Presence;
   revision: number;
   createdAt: number;
   updatedAt: number;
 }
 
+export interface UserRow extends ProfileRow {
+  claims: string;
+}
+
 /** Columns of `users u`. */
-export const USER_COLUMNS =
+export const PROFILE_COLUMNS =
   Prisma.raw(`u.tenant_id AS "tenantId", u.user_id AS "userId", u.display_name AS "displayName",
-  u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.claims::text AS claims, u.revision,
+  u.avatar_url AS "avatarUrl", u.kind, u.metadata::text AS metadata, u.presence, u.revision,
   ${milliseconds('u.created_at', 'createdAt')}, ${milliseconds('u.updated_at', 'updatedAt')}`);
 
+export const USER_COLUMNS = Prisma.sql`${PROFILE_COLUMNS}, u.claims::text AS claims`;
+
 export function toUser(row: UserRow): User {
+  const { revision, createdAt, updatedAt, ...profile } = toProfile(row);
+  return { ...profile, claims: JSON.parse(row.claims) as Claims, revision, createdAt, updatedAt };
+}
+
+export function toProfile(row: ProfileRow): Profile {
   return {
     tenantId: row.tenantId,
     userId: row.userId,
@@ -131,7 +144,7 @@ export function toUser(row: UserRow): User {
     avatarUrl: row.avatarUrl,
     kind: row.kind,
     metadata: JSON.parse(row.metadata) as Metadata,
-    claims: JSON.parse(row.claims) as Claims,
+    presence: row.presence,
     revision: row.revision,
     createdAt: new Date(row.createdAt),
     updatedAt: new Date(row.updatedAt),

@@ -4,15 +4,16 @@
  */
 import type { ReceiptKey, StoredReceipt } from '../../../application/ports/store/command-store.js';
 import type { Member, Metadata, Role } from '../../../domain/chat.js';
-import type { Claims, User, UserKind } from '../../../domain/user.js';
+import type { Claims, Presence, User, UserKind } from '../../../domain/user.js';
 import type { Prisma } from './generated/client.js';
 import { toStoredReceipt } from './receipts/receipt-rows.js';
 
-export function fromUserModel(row: Prisma.UserModel): User {
+export function fromUserModel({ nameKey: _, ...row }: Prisma.UserModel): User {
   return {
     ...row,
     kind: row.kind as UserKind,
     metadata: row.metadata as Metadata,
+    presence: row.presence as Presence,
     claims: row.claims as Claims,
   };
 }
@@ -25,6 +26,7 @@ export function fromMemberModel(row: Prisma.MemberModel): Member {
     roleSequence: Number(row.roleSequence),
     readSequence: Number(row.readSequence),
     readOrdinal: Number(row.readOrdinal),
+    deliveredSequence: Number(row.deliveredSequence),
     readPosition: Number(row.readPosition),
     hiddenOrdinal: row.hiddenOrdinal === null ? null : Number(row.hiddenOrdinal),
   };

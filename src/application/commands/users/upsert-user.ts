@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type CommandOf, commandData, isClaimsOnly } from '../../../contract/messages/commands.js';
-import { DEFAULT_USER_KIND, type User } from '../../../domain/user.js';
+import { type CommandOf, commandData, leavesProfile } from '../../../contract/messages/commands.js';
+import { DEFAULT_PRESENCE, DEFAULT_USER_KIND, type User } from '../../../domain/user.js';
 import type { CommandHandler } from '../command-handler.js';
 import { accepted, attributesAbout, refused } from '../outcome.js';
 import { storedMetadata } from '../stored-metadata.js';
 
 /**
  * Replaces a whole profile: the actor's own, unless `userId` names another user. Fields that are left out are cleared,
- * except for the kind and the claims, which stay. A command with only claims changes nothing else. If the profile is
- * already so, nothing changes.
+ * except for the kind, the presence and the claims, which stay. A command with only claims or the presence changes
+ * nothing else. If the profile is already so, nothing changes.
  */
 export const upsertUser: CommandHandler<'user.upsert'> = {
   type: 'user.upsert',
@@ -33,8 +33,8 @@ export const upsertUser: CommandHandler<'user.upsert'> = {
     const before = state.user(tenantId, userId);
     const profile = newProfile(userId, data, before);
     if (before !== undefined) {
-      const { displayName, avatarUrl, kind, metadata, claims } = before;
-      if (isDeepStrictEqual(profile, { displayName, avatarUrl, kind, metadata, claims }))
+      const { displayName, avatarUrl, kind, metadata, presence, claims } = before;
+      if (isDeepStrictEqual(profile, { displayName, avatarUrl, kind, metadata, presence, claims }))
         return accepted(decisionId, null);
     }
     const user: User = {
@@ -56,20 +56,22 @@ function newProfile(
   userId: string,
   data: CommandOf<'user.upsert'>['data'],
   before: User | undefined,
-): Pick<User, 'displayName' | 'avatarUrl' | 'kind' | 'metadata' | 'claims'> {
+): Pick<User, 'displayName' | 'avatarUrl' | 'kind' | 'metadata' | 'presence' | 'claims'> {
   const kind = data.kind ?? before?.kind ?? DEFAULT_USER_KIND;
+  const presence = data.presence ?? before?.presence ?? DEFAULT_PRESENCE;
   const claims = data.claims ?? before?.claims ?? {};
   // A user without a name gets the id as name.
   const displayName = data.displayName ?? before?.displayName ?? userId;
-  if (isClaimsOnly(data) && before !== undefined) {
+  if (leavesProfile(data) && before !== undefined) {
     const { avatarUrl, metadata } = before;
-    return { displayName, avatarUrl, kind, metadata, claims };
+    return { displayName, avatarUrl, kind, metadata, presence, claims };
   }
   return {
     displayName,
     avatarUrl: data.avatarUrl ?? null,
     kind,
     metadata: storedMetadata(data.metadata ?? {}),
+    presence,
     claims,
   };
 }

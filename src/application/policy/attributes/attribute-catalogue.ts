@@ -22,7 +22,7 @@ export function isInChat(action: Action): boolean {
   return IN_CHAT.has(action);
 }
 
-export const ACTIONS: readonly Action[] = [...commandTypes, 'chat.view', 'decision.view'];
+export const ACTIONS: readonly Action[] = [...commandTypes, 'chat.view', 'user.view', 'decision.view'];
 const ON_CHATS: readonly Action[] = [...IN_CHAT, 'chat.create'];
 const ON_COMMANDS: readonly CommandType[] = commandTypes;
 const ON_MESSAGES: readonly Action[] = ['message.edit', 'message.delete', 'message.react', 'message.unreact'];
@@ -155,6 +155,25 @@ export const ATTRIBUTES: { readonly [name: string]: Attribute } = {
     meaning: 'whether the command sets the kind of user',
   },
   'profile.setsClaims': { type: 'flag', on: ['user.upsert'], part: 'when', meaning: 'whether the command sets claims' },
+  'user.isActor': {
+    type: 'flag',
+    on: ['user.view'],
+    part: 'when',
+    meaning: "whether the profile is the actor's own; never in a search",
+  },
+  'user.kind': {
+    type: 'word',
+    words: userKind.options,
+    on: ['user.view'],
+    part: 'when',
+    meaning: 'the kind of the user whose profile it is',
+  },
+  'user.isFound': {
+    type: 'flag',
+    on: ['user.view'],
+    part: 'when',
+    meaning: 'whether a search by name finds the user; false: the request names the id',
+  },
   'decision.isActor': {
     type: 'flag',
     on: ['decision.view'],

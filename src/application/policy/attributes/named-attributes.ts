@@ -24,6 +24,7 @@ export function attributesByName(action: Action, given: NamedAttributes): Policy
     message: null,
     text: null,
     profile: null,
+    user: null,
     decision: null,
   };
   for (const [name, value] of Object.entries(given)) {

@@ -1,5 +1,6 @@
 /** Replays recorded decisions with another policy, from the recorded attributes. */
 
+import { isCommandType } from '../../../contract/messages/commands.js';
 import type { Decision, KnownAttributes } from '../../ports/policy-decision-point.js';
 import { type DecisionLog, type LoggedDecision, smallestIdAt } from '../../ports/store/decision-log.js';
 import { claimsAskedFor, isAskedFor } from '../attributes/asked-attributes.js';
@@ -106,7 +107,7 @@ function whatWasKnown(
     const notLookedAt = claimsAskedFor(draft.rules, of).filter((name) => !lookedAt.includes(name));
     return { ...Object.fromEntries(notLookedAt.map((name) => [name, undefined])), ...actor[of] };
   };
-  const isQuery = action === 'chat.view' || action === 'decision.view';
+  const isQuery = !isCommandType(action);
   const wasProfileRead =
     !isQuery ||
     (then !== null && ['actor.kind', 'actor.claims'].some((attribute) => isAskedFor(then.rules, action, attribute)));

@@ -79,6 +79,7 @@ function askingWhy(actor: ActorAttributes, isActor: boolean): PolicyAttributes {
     text: null,
     deleteMode: null,
     profile: null,
+    user: null,
     decision: { isActor },
   };
 }

@@ -62,8 +62,11 @@ export interface ThreadView {
   replies: SequencePage<MessageView>;
 }
 
-/** How far a member has read. */
-export type ReadMark = Pick<Member, 'userId' | 'readSequence'>;
+/** How far a member has read, and what has reached their devices. See `deliveredThrough`. */
+export type MemberMarks = Pick<Member, 'userId' | 'readSequence' | 'deliveredSequence'>;
+
+/** Which of a member's marks covers a message. */
+export type CoveringMark = 'read' | 'delivered';
 
 export interface ChatHistory {
   listMessages(past: VisiblePast, range: SequenceRange): Promise<SequencePage<MessageView>>;
@@ -74,9 +77,15 @@ export interface ChatHistory {
   /** The message with the replies in its thread. Null if the caller cannot see it. */
   findThread(past: VisiblePast, rootId: string, range: SequenceRange): Promise<ThreadView | null>;
   /**
-   * Members whose read mark covers the message, without its sender and members who joined later. Sorted by user id in
+   * Members whose mark covers the message, without its sender and members who joined later. Sorted by user id in
    * code-unit order, after `afterUserId`. The query reads every member, so use it only for small chats.
    */
-  listReaders(past: VisiblePast, messageId: string, afterUserId: string | null, limit: number): Promise<ReadMark[]>;
+  listReaders(
+    past: VisiblePast,
+    messageId: string,
+    mark: CoveringMark,
+    afterUserId: string | null,
+    limit: number,
+  ): Promise<MemberMarks[]>;
   listEvents(past: VisiblePast, after: number, limit: number): Promise<SequencePage<LoggedEvent>>;
 }

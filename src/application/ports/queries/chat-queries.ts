@@ -3,7 +3,7 @@
  * contains only what the caller may see. `null` looks the same for a hidden chat and for a chat that does not exist.
  */
 import type { Chat, Member } from '../../../domain/chat.js';
-import type { Claims, User } from '../../../domain/user.js';
+import type { Claims, Profile, User, UserKind } from '../../../domain/user.js';
 import type { ReceiptKey, StoredReceipt, UserKey } from '../store/command-store.js';
 import type { MessageView } from './chat-history.js';
 
@@ -58,6 +58,29 @@ export interface UnreadTotal {
   chatCount: number;
 }
 
+/** Users of one tenant and of these kinds, whose name or id begins with a prefix. */
+export interface UserSearch {
+  tenantId: string;
+  /** At least one. */
+  kinds: readonly UserKind[];
+  /** Not empty. A `nameKey`, which is compared with the keys of names, and with ids in lower case. */
+  prefix: string;
+}
+
+/** A keyset position: the key that matches, then the user id. Ordered by code point. */
+export interface UserPosition {
+  key: string;
+  userId: string;
+}
+
+/**
+ * A match of a search. A user whose name and id both match has two, and only the first of them has the profile: the
+ * second would repeat the user.
+ */
+export interface UserMatch extends UserPosition {
+  profile: Profile | null;
+}
+
 export interface ChatQueries {
   /** The caller's visible chats after `from`, at most `limit`, each with the last message that the caller may see. */
   listChats(
@@ -90,4 +113,6 @@ export interface ChatQueries {
   findUser(key: UserKey): Promise<User | null>;
   /** Users of one tenant that have a profile, by user id. */
   findUsers(tenantId: string, userIds: readonly string[]): Promise<Map<string, User>>;
+  /** The matches after `after`, at most `limit`. */
+  searchUsers(search: UserSearch, after: UserPosition | null, limit: number): Promise<UserMatch[]>;
 }

@@ -204,7 +204,7 @@ export function chatHistoryConformance(open: OpenStore): void {
           return [
             (await store.history.findThread(visible, messageId, { limit: 1 }))?.root.messageId,
             (await store.history.listRevisions(visible, messageId, 0, 9)).length,
-            (await store.history.listReaders(visible, messageId, null, 9)).length,
+            (await store.history.listReaders(visible, messageId, 'read', null, 9)).length,
           ];
         };
         expect(await seen(2)).to.deep.equal([messageId, 1, 1]);

@@ -217,32 +217,38 @@ export function messageQueriesConformance(open: OpenStore): void {
     describe('of readers', () => {
       it('return members whose mark covers the message, without its sender and later members', async () => {
         const { messageId, sequence } = message(1);
-        const member = (userId: string, readSequence: number, joinedSequence = 1) =>
-          aMember(chat, userId, { readSequence, joinedSequence });
+        const member = (userId: string, readSequence: number, joinedSequence = 1, deliveredSequence = 0) =>
+          aMember(chat, userId, { readSequence, joinedSequence, deliveredSequence });
         await owner.write(() => ({
           membersPut: [
-            member('alice', 5),
-            member('behind', sequence - 1),
+            member('alice', 5, 1, 5),
+            member('behind', sequence - 1, 1, sequence - 1),
+            member('Ben', sequence - 1, 1, sequence),
             member('Bob', sequence),
             member('carol', 5),
             member('just-in-time', 5, sequence),
-            member('late', 5, sequence + 1),
-            member('b.1', 4),
+            member('late', 5, sequence + 1, 5),
+            member('b.1', 4, 1, 2),
           ],
         }));
         const all = [
-          { userId: 'Bob', readSequence: sequence },
-          { userId: 'b.1', readSequence: 4 },
-          { userId: 'carol', readSequence: 5 },
-          { userId: 'just-in-time', readSequence: 5 },
+          { userId: 'Bob', readSequence: sequence, deliveredSequence: 0 },
+          { userId: 'b.1', readSequence: 4, deliveredSequence: 2 },
+          { userId: 'carol', readSequence: 5, deliveredSequence: 0 },
+          { userId: 'just-in-time', readSequence: 5, deliveredSequence: 0 },
         ];
         const read = (after: string | null, limit: number, chatId = chat.chatId) =>
-          store.history.listReaders(past(chatId), messageId, after, limit);
+          store.history.listReaders(past(chatId), messageId, 'read', after, limit);
+        const delivered = (after: string | null, limit: number) =>
+          store.history.listReaders(past(chat.chatId), messageId, 'delivered', after, limit);
         expect(await read(null, 9)).to.deep.equal(all);
         expect(await read(null, 2)).to.deep.equal(all.slice(0, 2));
         expect(await read('b.1', 9)).to.deep.equal(all.slice(2));
         expect(await read('just-in-time', 9)).to.deep.equal([]);
         expect(await read(null, 9, randomUUID())).to.deep.equal([]);
+        const reached = [{ userId: 'Ben', readSequence: sequence - 1, deliveredSequence: sequence }, ...all];
+        expect(await delivered(null, 9), 'reading implies delivery').to.deep.equal(reached);
+        expect(await delivered('Ben', 2)).to.deep.equal(all.slice(0, 2));
         await owner.write(() => ({ messagesRemoved: [message(1)] }));
         expect(await read(null, 9)).to.deep.equal([]);
       });

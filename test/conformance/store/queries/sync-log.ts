@@ -127,6 +127,16 @@ export function syncLogConformance(open: OpenStore): void {
       expect(await changed(after, after)).to.deep.equal([]);
     });
 
+    it("does not find a chat by the caller's delivery mark", async () => {
+      const chat = await chatOfAlice(first, 0, 2);
+      const before = await store.sync.cut();
+      await first.write((at) => ({
+        membersPut: [aMember(chat, alice.userId, { deliveredSequence: 2 })],
+        events: [anEvent(at + 1, { type: 'chat.delivered', userId: alice.userId, upTo: 2 }, { chatId: chat.chatId })],
+      }));
+      expect(await changed(before, await store.sync.cut())).to.deep.equal([]);
+    });
+
     it('includes a chat without a partition', async () => {
       const chat = await chatOfAlice(first, 0, 2);
       const cut = await store.sync.cut();

@@ -43,7 +43,8 @@ const STATEMENTS = [
    JOIN messages r ON r.message_id = t.thread_root_id GROUP BY t.thread_root_id`,
   `INSERT INTO reactions SELECT message_id, ':a:', 'user-' || u, now() FROM messages, generate_series(1, 3) u WHERE sequence % 20 = 0`,
   `INSERT INTO reaction_counts SELECT message_id, emoji, count(*) FROM reactions GROUP BY message_id, emoji`,
-  `INSERT INTO users SELECT 'default', 'user-' || n, 'User ' || n, NULL, 'human', '{}', 1, now(), now() FROM generate_series(1, 1000) n`,
+  `INSERT INTO users (tenant_id, user_id, display_name, name_key, kind, metadata, revision, created_at, updated_at)
+   SELECT 'default', 'user-' || n, 'User ' || n, 'user ' || n, 'human', '{}', 1, now(), now() FROM generate_series(1, 1000) n`,
   `INSERT INTO members SELECT '${CHAT}', 'user-' || n, 'default', CASE n WHEN 1 THEN 'owner' ELSE 'member' END, NULL, now(), 1, 1, 0
    FROM generate_series(1, 1000) n`,
   'ANALYZE',

@@ -7,7 +7,8 @@ const CARRIED: Record<string, string> = {
   users: 'SELECT * FROM users ORDER BY tenant_id, user_id',
   chats: `SELECT chat_id, tenant_id, kind, title, metadata, created_by, created_at, archived_at, last_sequence, last_ordinal, member_count,
     owner_count, last_activity_at, history_visibility, history_sequence FROM chats ORDER BY chat_id`,
-  members: `SELECT chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal
+  members: `SELECT chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal,
+    delivered_sequence, hidden_ordinal
     FROM members ORDER BY chat_id, user_id`,
   messages: 'SELECT * FROM messages ORDER BY chat_id, sequence',
   message_revisions: 'SELECT * FROM message_revisions ORDER BY message_id, revision',

@@ -62,6 +62,7 @@ async function aLivelyStore(): Promise<DecidedStore> {
   await store.given(
     on('message.edit', 'bob', GROUP, { messageId: id(reply), body: 'a longer reply' }),
     on('chat.read', 'carol', GROUP, { upTo: 4 }),
+    on('chat.delivered', 'bob', GROUP, { upTo: Number.MAX_SAFE_INTEGER }),
     on('member.update', 'alice', GROUP, { userId: 'carol', role: 'reader', mutedUntil: '2027-01-01T00:00:00+02:00' }),
     add('alice', GROUP, ['dave'], 'admin'),
     remove('dave', GROUP, 'dave'),
@@ -266,7 +267,8 @@ describe('An archive', function () {
       );
       await sql.query('UPDATE chats SET member_count = 2102');
       await sql.query(
-        `INSERT INTO users SELECT 'default', 'user-' || n, 'User', NULL, 'human', '{}', 1, now(), now() FROM generate_series(1, 450) n`,
+        `INSERT INTO users (tenant_id, user_id, display_name, name_key, kind, metadata, revision, created_at, updated_at)
+         SELECT 'default', 'user-' || n, 'User', 'user', 'human', '{}', 1, now(), now() FROM generate_series(1, 450) n`,
       );
     });
     const archive = (await exportFrom(store.store, chat(GROUP))) ?? [];

@@ -85,8 +85,8 @@ function statements({ messages, chats, hotMembers }: WorldSize): string[] {
     CREATE INDEX ON acts (n) WHERE type = 'message.created';
     ANALYZE acts;`;
   const users = `
-    INSERT INTO users (tenant_id, user_id, display_name, kind, metadata, revision, created_at, updated_at)
-    SELECT '${TENANT_ID}', id, 'Name of ' || id, 'person', '{}', 1, now(), now()
+    INSERT INTO users (tenant_id, user_id, display_name, name_key, kind, metadata, revision, created_at, updated_at)
+    SELECT '${TENANT_ID}', id, 'Name of ' || id, 'name of ' || id, 'human', '{}', 1, now(), now()
     FROM (SELECT 'u' || n AS id FROM generate_series(1, ${hotMembers}) n
       UNION ALL SELECT unnest(ARRAY['${BUSY}', '${ALICE}', '${HERMIT}', '${NEWCOMER}'])) u;`;
   const chatRows = `

@@ -15,7 +15,7 @@ import {
   WINDOW_MATCHES_MAX,
 } from '../../../../src/adapters/stores/prisma/search/prisma-message-search.js';
 import type { VisiblePast } from '../../../../src/application/ports/queries/chat-history.js';
-import type { VisibleChats } from '../../../../src/application/ports/queries/chat-queries.js';
+import type { UserPosition, VisibleChats } from '../../../../src/application/ports/queries/chat-queries.js';
 import type { Cut } from '../../../../src/application/ports/queries/sync-log.js';
 import type { ArchiveSelection } from '../../../../src/application/ports/store/archive.js';
 import type { SnapshotKeys } from '../../../../src/application/ports/store/command-store.js';
@@ -84,6 +84,14 @@ const CUTS: [string, number][] = [
 const VISIBLE: [string, VisibleChats][] = [
   ['which are all', [{ kind: 'group', archived: false, role: 'member' }]],
   ['of which there are none', [{ kind: 'channel', archived: true, role: 'reader' }]],
+];
+const ALL_KINDS = ['human', 'bot', 'service'] as const;
+const USER_SEARCHES: [string, string, UserPosition | null][] = [
+  ['of a name', 'name of u7', null],
+  ['of nearly all names', 'name', null],
+  ['of nearly all ids', 'u', null],
+  ['of ids, further on', 'u', { key: 'u5', userId: 'u5' }],
+  ['of no user', 'zzz', null],
 ];
 /** A stretch of the log with its reactions; each line is looked up in three tables. */
 const EXPORT_ROWS = 6 * EXPORT_PAGE_ROWS;
@@ -198,7 +206,12 @@ export function queries(size: WorldSize): Query[] {
     },
     {
       name: 'who has read a message',
-      ask: (d, at) => messagesOf(d).listReaders(past(at, { chatId: at.room }), at.roomMessage, null, PAGE),
+      ask: (d, at) => messagesOf(d).listReaders(past(at, { chatId: at.room }), at.roomMessage, 'read', null, PAGE),
+      ...{ rows: 3 * ROOM_MEMBERS, sorted: ROOM_MEMBERS, statements: 1 },
+    },
+    {
+      name: 'whom a message has reached',
+      ask: (d, at) => messagesOf(d).listReaders(past(at, { chatId: at.room }), at.roomMessage, 'delivered', null, PAGE),
       ...{ rows: 3 * ROOM_MEMBERS, sorted: ROOM_MEMBERS, statements: 1 },
     },
     {
@@ -266,6 +279,14 @@ export function queries(size: WorldSize): Query[] {
     },
     { ...page, name: 'a user', ask: (d) => chatsOf(d).findUser(as('u7')) },
     { ...page, name: 'some users', ask: (d) => chatsOf(d).findUsers(TENANT_ID, ['u7', 'u70', 'u700']) },
+    ...USER_SEARCHES.map(
+      ([what, prefix, after]): Query => ({
+        name: `users by a prefix: ${what}`,
+        ask: (d) => chatsOf(d).searchUsers({ tenantId: TENANT_ID, kinds: ALL_KINDS, prefix }, after, PAGE),
+        // Two ranges for each kind, and the profiles.
+        ...{ rows: (2 * ALL_KINDS.length + 1) * PAGE, sorted: 2 * ALL_KINDS.length * PAGE, statements: 1 },
+      }),
+    ),
     {
       ...page,
       sorted: ROOM_MEMBERS + 1,

@@ -44,6 +44,10 @@ describe('REST on a real broker, a real database and a process with both roles',
     const shown = await rest.get('/v1/users/alice', { as: 'bob' });
     sees('getUser', shown.status, 200);
     expect(shown.body).to.include({ displayName: 'Alice A.', revision: 2 });
+    const found = await rest.get('/v1/users?q=alice%20a', { as: 'bob' });
+    sees('findUsers', found.status, 200);
+    expect(found.body).to.deep.equal({ items: [shown.body], nextCursor: null });
+    expect((await rest.get('/v1/users?ids=bob,alice', { as: 'bob' })).body).to.deep.equal(found.body);
 
     const created = await rest.post('/v1/chats', { kind: 'group', title: 'Tea', memberIds: ['bob', 'carol'] });
     sees('createChat', created.status, 201);
@@ -156,11 +160,13 @@ describe('REST on a real broker, a real database and a process with both roles',
     sees('readChat', read.status, 200);
     sees('getUnread', (await rest.get('/v1/me/unread', { as: 'carol' })).status, 200);
     expect(await unread()).to.deep.equal({ unreadCount: 1, chatCount: 1 });
+    const delivered = await rest.put(`/v1/chats/${chatId}/delivered`, { upTo: 7 }, { as: 'carol' });
+    sees('markDelivered', delivered.status, 200);
     const readers = await rest.get(`${path}/readers`);
     sees('listReaders', readers.status, 200);
     expect(readers.body.items).to.deep.equal([
-      { userId: 'bob', readSequence: 7 },
-      { userId: 'carol', readSequence: 2 },
+      { userId: 'bob', readSequence: 7, deliveredSequence: 7 },
+      { userId: 'carol', readSequence: 2, deliveredSequence: 7 },
     ]);
 
     sees('deleteMessage', (await rest.delete(path)).status, 200);

@@ -48,6 +48,7 @@ describe('REST documents', () => {
       'put /v1/chats/{chatId}/hidden',
       'delete /v1/chats/{chatId}/hidden',
       'put /v1/chats/{chatId}/read',
+      'put /v1/chats/{chatId}/delivered',
       'get /v1/chats/{chatId}/members',
       'post /v1/chats/{chatId}/members',
       'patch /v1/chats/{chatId}/members/{userId}',
@@ -68,6 +69,7 @@ describe('REST documents', () => {
       'get /v1/receipts/{commandId}',
       'get /v1/decisions/{decisionId}',
       'get /v1/users/{userId}',
+      'get /v1/users',
       'put /v1/me',
       'get /v1/me/unread',
     ]);

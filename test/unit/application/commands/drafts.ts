@@ -77,6 +77,10 @@ export function read(actorId: string, chatId: string, upTo: number, over: Over =
   return draft('chat.read', actorId, chatId, { upTo }, over);
 }
 
+export function deliver(actorId: string, chatId: string, upTo: number, over: Over = {}): Draft {
+  return draft('chat.delivered', actorId, chatId, { upTo }, over);
+}
+
 export function updateMember(actorId: string, chatId: string, userId: string, data: object, over: Over = {}): Draft {
   return draft('member.update', actorId, chatId, { userId, ...data }, over);
 }

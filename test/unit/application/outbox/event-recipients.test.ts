@@ -95,11 +95,12 @@ describe("An event's recipients", () => {
         expect(whom(logged(event, { sequence: 60 }), audience)).to.deep.equal([['bob'], 1]);
       });
 
-    it('are the members who may see the message of a read mark', () => {
-      const read = (upTo: number) => logged({ type: 'chat.read', userId: 'alice', upTo }, { sequence: null });
-      expect(whom(read(41), audience)).to.deep.equal([['bob'], 1]);
-      expect(whom(read(42), audience)).to.deep.equal([['bob', 'carol'], 2]);
-    });
+    for (const type of ['chat.read', 'chat.delivered'] as const)
+      it(`are the members who may see the message of a ${type}`, () => {
+        const mark = (upTo: number) => logged({ type, userId: 'alice', upTo }, { sequence: null });
+        expect(whom(mark(41), audience)).to.deep.equal([['bob'], 1]);
+        expect(whom(mark(42), audience)).to.deep.equal([['bob', 'carol'], 2]);
+      });
 
     it('are the earlier members, and the removed one', () => {
       expect(whom(removedBy('alice', 'zoe'), audience)).to.deep.equal([['bob', 'carol', 'zoe'], 3]);

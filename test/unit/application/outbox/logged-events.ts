@@ -98,6 +98,7 @@ export const oneOfEach: LoggedEvent[] = [
   logged({ type: 'chat.hidden' }, { sequence: null }),
   logged({ type: 'chat.unhidden' }, { sequence: null }),
   logged({ type: 'chat.read', userId: 'alice', upTo: 41 }, { sequence: null }),
+  logged({ type: 'chat.delivered', userId: 'alice', upTo: 42 }, { sequence: null }),
   logged({ type: 'member.updated', userId: 'bob', role: 'reader', mutedUntil: AT.toISOString() }),
   logged({
     type: 'user.upserted',
@@ -108,6 +109,7 @@ export const oneOfEach: LoggedEvent[] = [
       avatarUrl: null,
       kind: 'bot',
       metadata: { b: 1, a: [2] },
+      presence: 'hidden',
       revision: 5,
       createdAt: new Date(0),
       updatedAt: AT,

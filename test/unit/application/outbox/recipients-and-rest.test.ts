@@ -265,7 +265,8 @@ describe('Recipients of published events', () => {
 function setProfile({ harness }: Room, userId: string, what: Partial<Pick<User, 'kind' | 'claims'>>): void {
   const at = new Date();
   harness.world.users.set(userKey({ tenantId: 'default', userId }), {
-    ...{ tenantId: 'default', userId, displayName: userId, avatarUrl: null, kind: 'human', metadata: {}, claims: {} },
+    ...{ tenantId: 'default', userId, displayName: userId, avatarUrl: null, kind: 'human', metadata: {} },
+    ...{ presence: 'shared', claims: {} },
     ...{ revision: 1, createdAt: at, updatedAt: at, ...what },
   });
 }

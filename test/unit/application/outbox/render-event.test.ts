@@ -8,6 +8,7 @@ import {
   add,
   archive,
   create,
+  deliver,
   edit,
   erase,
   GROUP,
@@ -100,6 +101,7 @@ describe('An event on the wire', () => {
       hide('alice', GROUP),
       unhide('alice', GROUP),
       read('alice', GROUP, 4),
+      deliver('alice', GROUP, 7),
       erase('alice', GROUP, first?.messageId ?? ''),
       updateMember('alice', GROUP, 'bob', { role: 'admin', mutedUntil: '2026-11-20T20:15:00.123456+01:00' }),
       update('alice', GROUP, { title: null, metadata, historyVisibility: 'since-joined' }),
@@ -134,6 +136,7 @@ describe('An event contains', () => {
       ['chat.hidden', `chats/${GROUP}/members/alice`],
       ['chat.unhidden', `chats/${GROUP}/members/alice`],
       ['chat.read', `chats/${GROUP}/members/alice`],
+      ['chat.delivered', `chats/${GROUP}/members/alice`],
       ['member.updated', `chats/${GROUP}/members/bob`],
       ['user.upserted', 'users/alice'],
       ['command.rejected', 'commands/c-1'],
@@ -141,7 +144,8 @@ describe('An event contains', () => {
   });
 
   it('its id: chat and sequence, or partition and position without a sequence', () => {
-    const unnumbered = ['chat.hidden', 'chat.unhidden', 'chat.read', 'user.upserted', 'command.rejected'];
+    const marks = ['chat.hidden', 'chat.unhidden', 'chat.read', 'chat.delivered'];
+    const unnumbered = [...marks, 'user.upserted', 'command.rejected'];
     expect(oneOfEach.map(eventId)).to.deep.equal(
       oneOfEach.map(({ event }) => (unnumbered.includes(event.type) ? 'p3/1007' : `${GROUP}/42`)),
     );
@@ -185,6 +189,7 @@ describe('An event contains', () => {
       ...['chat.updated', 'chat.archived', 'chat.unarchived', 'chat.hidden', 'chat.unhidden', 'chat.read'].map(
         (type) => `${type}.acme.${GROUP}`,
       ),
+      `chat.delivered.acme.${GROUP}`,
       `member.updated.acme.${GROUP}`,
       'user.upserted.acme.alice',
       `command.rejected.acme.${GROUP}`,

@@ -21,6 +21,7 @@ const attributes: PolicyAttributes = {
   text: { length: 5, hasLinks: false, mentions: 0, attachments: 0 },
   deleteMode: null,
   profile: null,
+  user: null,
   decision: null,
 };
 const refused: LoggedDecision = {
@@ -62,7 +63,7 @@ describe('The explanation of a decision', () => {
       attributes: { ...attributes, action: 'chat.read' },
     };
     expect(explainDecision(read, document).slice(1)).to.deep.equal([
-      'Policy default-1@abc permits this by rule members-mark-read (Members mark messages as read.).',
+      'Policy default-1@abc permits this by rule members-mark-read (Members mark messages as delivered and as read.).',
       'It requires that role be owner, admin, member or reader (it is member).',
     ]);
   });

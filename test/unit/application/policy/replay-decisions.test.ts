@@ -31,6 +31,7 @@ const attributes: PolicyAttributes = {
   text: { length: 5, hasLinks: false, mentions: 0, attachments: 0 },
   deleteMode: null,
   profile: null,
+  user: null,
   decision: null,
 };
 

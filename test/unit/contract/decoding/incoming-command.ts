@@ -18,6 +18,7 @@ export const LEAST_DATA: Record<CommandType, Record<string, unknown>> = {
   'chat.hide': {},
   'chat.unhide': {},
   'chat.read': { upTo: 1 },
+  'chat.delivered': { upTo: 1 },
   'member.add': { userIds: ['carol'] },
   'member.remove': { userId: 'carol' },
   'member.update': { userId: 'carol' },

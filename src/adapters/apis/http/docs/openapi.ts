@@ -19,6 +19,7 @@ import {
 import {
   addMembersBody,
   createChatBody,
+  deliveredBody,
   editMessageBody,
   putProfileBody,
   readChatBody,
@@ -74,6 +75,7 @@ const components = {
   CreateChat: createChatBody,
   UpdateChat: updateChatBody,
   ReadChat: readChatBody,
+  MarkDelivered: deliveredBody,
   AddMembers: addMembersBody,
   UpdateMember: updateMemberBody,
   SendMessage: sendMessageBody,

@@ -11,6 +11,7 @@ type Operation =
   | 'hideChat'
   | 'unhideChat'
   | 'readChat'
+  | 'markDelivered'
   | 'addMembers'
   | 'updateMember'
   | 'removeMember';
@@ -53,6 +54,10 @@ export function chatCommandHandlers(commands: CommandRequests, storeSecret: stri
 
     async readChat(call) {
       return commands.send(call, () => ({ type: 'chat.read', chatId: call.path.chatId, data: call.body }));
+    },
+
+    async markDelivered(call) {
+      return commands.send(call, () => ({ type: 'chat.delivered', chatId: call.path.chatId, data: call.body }));
     },
 
     async addMembers(call) {

@@ -12,7 +12,7 @@ import type { Handlers } from '../middleware/request-context.js';
 import type { Cursors } from '../paging/cursor.js';
 import { cursorPage } from '../paging/cursor-page.js';
 import { fittingSequence } from '../paging/page-budget.js';
-import { representMessage, representRevision, representThread } from '../representations.js';
+import { representMessage, representReader, representRevision, representThread } from '../representations.js';
 import { type Answer, notFound, ok, problemAnswer } from '../response.js';
 import { inChat } from './with-chat-access.js';
 
@@ -66,10 +66,11 @@ export function messageQueryHandlers(
             detail: `readers are listed in chats of up to ${READERS_MEMBERS_MAX} members; this one has ${chat.memberCount}`,
           });
         return cursorPage(cursors, call, {
-          selection: [call.operation, chatId, messageId],
-          read: (position, limit) => history.listReaders(past, messageId, position?.[0] ?? null, limit),
+          selection: [call.operation, chatId, messageId, call.query.mark],
+          read: (position, limit) =>
+            history.listReaders(past, messageId, call.query.mark, position?.[0] ?? null, limit),
           positionOf: ({ userId }) => [userId],
-          represent: ({ userId, readSequence }) => ({ userId, readSequence }),
+          represent: representReader,
         });
       }),
   };

@@ -17,6 +17,12 @@ export interface PagedList<T> {
   about?(): object;
 }
 
+export function badCursor(): Answer {
+  return problemAnswer('bad_request', {
+    violations: [{ path: 'cursor', message: 'is not a valid cursor of this query' }],
+  });
+}
+
 /** Returns the page that starts at the cursor. Reads one item more, to know if there is a next page. */
 export async function cursorPage<T>(
   cursors: Cursors,
@@ -24,10 +30,7 @@ export async function cursorPage<T>(
   { selection, read, positionOf, represent, about }: PagedList<T>,
 ): Promise<Answer> {
   const position = cursor === undefined ? null : cursors.open(caller, selection, cursor);
-  if (cursor !== undefined && position === null)
-    return problemAnswer('bad_request', {
-      violations: [{ path: 'cursor', message: 'is not a valid cursor of this query' }],
-    });
+  if (cursor !== undefined && position === null) return badCursor();
   const found = await read(position, limit + 1);
   const items = fitting(found.slice(0, limit), represent);
   const last = found[items.length - 1];

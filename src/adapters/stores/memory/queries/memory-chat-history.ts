@@ -1,13 +1,15 @@
 import type {
   ChatHistory,
+  CoveringMark,
+  MemberMarks,
   MessageView,
-  ReadMark,
   SequencePage,
   SequenceRange,
   ThreadView,
   VisiblePast,
 } from '../../../../application/ports/queries/chat-history.js';
 import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
+import { deliveredThrough } from '../../../../domain/chat.js';
 import { asSeenFrom } from '../../../../domain/event.js';
 import type { Message, MessageRevision } from '../../../../domain/message.js';
 import { copy } from '../copy.js';
@@ -59,18 +61,20 @@ export class MemoryChatHistory implements ChatHistory {
   async listReaders(
     past: VisiblePast,
     messageId: string,
+    mark: CoveringMark,
     afterUserId: string | null,
     limit: number,
-  ): Promise<ReadMark[]> {
+  ): Promise<MemberMarks[]> {
     const message = this.visible(past, messageId);
     if (message === undefined) return [];
     const { sequence, senderId } = message;
     return [...(this.tables.members.get(past.chatId)?.values() ?? [])]
       .filter(({ userId }) => userId !== senderId && (afterUserId === null || userId > afterUserId))
-      .filter(({ readSequence, joinedSequence }) => readSequence >= sequence && joinedSequence <= sequence)
+      .filter((member) => (mark === 'read' ? member.readSequence : deliveredThrough(member)) >= sequence)
+      .filter(({ joinedSequence }) => joinedSequence <= sequence)
       .sort((a, b) => byCodeUnit(a.userId, b.userId))
       .slice(0, limit)
-      .map(({ userId, readSequence }) => ({ userId, readSequence }));
+      .map(({ userId, readSequence, deliveredSequence }) => ({ userId, readSequence, deliveredSequence }));
   }
 
   async listEvents(

@@ -6,6 +6,9 @@ import type {
   ChatQueries,
   ChatView,
   UnreadTotal,
+  UserMatch,
+  UserPosition,
+  UserSearch,
   VisibleChats,
 } from '../../../../application/ports/queries/chat-queries.js';
 import {
@@ -16,9 +19,9 @@ import {
   userKey,
 } from '../../../../application/ports/store/command-store.js';
 import { isHidden, type Member } from '../../../../domain/chat.js';
-import type { User } from '../../../../domain/user.js';
+import { nameKey, type User } from '../../../../domain/user.js';
 import { copy } from '../copy.js';
-import { byCodeUnit, type MemoryTables } from '../memory-tables.js';
+import { byCodePoint, byCodeUnit, type MemoryTables } from '../memory-tables.js';
 import { lastVisibleMessage } from './memory-message-views.js';
 import { isVisible } from './memory-visible-chats.js';
 
@@ -108,6 +111,27 @@ export class MemoryChatQueries implements ChatQueries {
     return found;
   }
 
+  async searchUsers(
+    { tenantId, kinds, prefix }: UserSearch,
+    after: UserPosition | null,
+    limit: number,
+  ): Promise<UserMatch[]> {
+    return [...this.tables.users.values()]
+      .filter((user) => user.tenantId === tenantId && kinds.includes(user.kind))
+      .flatMap(({ claims: _, ...profile }): UserMatch[] => {
+        const { userId } = profile;
+        const keys = [...new Set([nameKey(profile.displayName), userId.toLowerCase()])];
+        const [first, second] = keys.filter((key) => key.startsWith(prefix)).sort(byCodePoint);
+        return [
+          ...(first === undefined ? [] : [{ key: first, userId, profile: copy(profile) }]),
+          ...(second === undefined ? [] : [{ key: second, userId, profile: null }]),
+        ];
+      })
+      .filter((match) => after === null || byPosition(match, after) > 0)
+      .sort(byPosition)
+      .slice(0, limit);
+  }
+
   private views(caller: Caller, visible: VisibleChats): ChatView[] {
     return [...(this.tables.chatsOfUser.get(userKey(caller)) ?? [])].flatMap((chatId) => {
       const view = this.view(caller, chatId);
@@ -120,6 +144,10 @@ export class MemoryChatQueries implements ChatQueries {
     const membership = this.tables.members.get(chatId)?.get(userId);
     return chat === undefined || membership === undefined || chat.tenantId !== tenantId ? null : { chat, membership };
   }
+}
+
+function byPosition(a: UserPosition, b: UserPosition): number {
+  return byCodePoint(a.key, b.key) || byCodeUnit(a.userId, b.userId);
 }
 
 function newestFirst(a: ChatListPosition, b: ChatListPosition): number {

@@ -52,7 +52,7 @@ export function chatLine(chatId: string): Prisma.Sql {
 }
 
 const USER_LINE = Prisma.sql`'user' AS kind, u.user_id AS "userId", u.display_name AS "displayName", u.avatar_url AS "avatarUrl",
-  u.kind AS "userKind", u.metadata, u.revision, ${time('u.created_at')} AS "createdAt", ${time('u.updated_at')} AS "updatedAt"`;
+  u.kind AS "userKind", u.metadata, u.presence, u.revision, ${time('u.created_at')} AS "createdAt", ${time('u.updated_at')} AS "updatedAt"`;
 
 export function profileLine(tenantId: string, userId: string): Prisma.Sql {
   return Prisma.sql`
@@ -134,6 +134,6 @@ export function memberLines(chatId: string, after: string): Prisma.Sql {
     SELECT ${LINE} AS line, t."userId" AS key FROM (
       SELECT 'member' AS kind, m.chat_id AS "chatId", m.user_id AS "userId", m.role, ${time('m.muted_until')} AS "mutedUntil",
         ${time('m.joined_at')} AS "joinedAt", m.joined_sequence AS "joinedSequence", m.read_sequence AS "readSequence",
-        m.read_ordinal AS "readOrdinal", m.hidden_ordinal AS "hiddenOrdinal"
+        m.read_ordinal AS "readOrdinal", m.delivered_sequence AS "deliveredSequence", m.hidden_ordinal AS "hiddenOrdinal"
       FROM members m WHERE m.chat_id = ${chatId}::uuid AND m.user_id > ${after} ORDER BY m.user_id LIMIT ${EXPORT_PAGE_ROWS}::int8) t`;
 }

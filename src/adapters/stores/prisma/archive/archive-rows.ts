@@ -8,6 +8,7 @@ import type { ChatRowLine } from '../../../../application/ports/store/archive.js
 import { StoreError } from '../../../../application/ports/store/command-store.js';
 import type { ArchiveLineOf } from '../../../../contract/archive/lines.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
+import { DEFAULT_PRESENCE, nameKey } from '../../../../domain/user.js';
 import { column, jsonUnlessEmpty, unlessDefaultType } from '../columns.js';
 import type { Prisma } from '../generated/client.js';
 
@@ -33,14 +34,15 @@ export async function insertProfiles(
 ): Promise<void> {
   const rows = [...unordered].sort((a, b) => (a.userId < b.userId ? -1 : 1));
   await tx.$executeRaw`
-    INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, revision, created_at, updated_at)
-    SELECT ${tenantId}, user_id, display_name, avatar_url, kind, metadata::json, revision, created_at, updated_at
+    INSERT INTO users (tenant_id, user_id, display_name, name_key, avatar_url, kind, metadata, presence, revision, created_at, updated_at)
+    SELECT ${tenantId}, user_id, display_name, name_key, avatar_url, kind, metadata::json, presence, revision, created_at, updated_at
     FROM unnest(${column(rows, (row) => row.userId)}::text[],
-      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
+      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => nameKey(row.displayName))}::text[],
+      ${column(rows, (row) => row.avatarUrl)}::text[],
       ${column(rows, (row) => row.userKind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
-      ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => row.createdAt)}::timestamptz[],
-      ${column(rows, (row) => row.updatedAt)}::timestamptz[])
-      AS w(user_id, display_name, avatar_url, kind, metadata, revision, created_at, updated_at)
+      ${column(rows, (row) => row.presence ?? DEFAULT_PRESENCE)}::text[], ${column(rows, (row) => row.revision)}::int4[],
+      ${column(rows, (row) => row.createdAt)}::timestamptz[], ${column(rows, (row) => row.updatedAt)}::timestamptz[])
+      AS w(user_id, display_name, name_key, avatar_url, kind, metadata, presence, revision, created_at, updated_at)
     ON CONFLICT DO NOTHING`;
 }
 
@@ -149,13 +151,15 @@ async function insertMembers(tx: Transaction, chat: ChatKey, rows: Lines<'member
   if (rows.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal,
-      hidden_ordinal)
-    SELECT ${chat.chatId}::uuid, user_id, ${NO_TENANT}, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, hidden_ordinal
+      delivered_sequence, hidden_ordinal)
+    SELECT ${chat.chatId}::uuid, user_id, ${NO_TENANT}, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal,
+      delivered_sequence, hidden_ordinal
     FROM unnest(${column(rows, (row) => row.userId)}::text[], ${column(rows, (row) => row.role)}::text[],
       ${column(rows, (row) => row.mutedUntil)}::timestamptz[], ${column(rows, (row) => row.joinedAt)}::timestamptz[],
       ${column(rows, (row) => row.joinedSequence)}::int8[], ${column(rows, (row) => row.readSequence)}::int8[],
-      ${column(rows, (row) => row.readOrdinal)}::int8[], ${column(rows, (row) => row.hiddenOrdinal ?? null)}::int8[])
-      AS w(user_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, hidden_ordinal)`;
+      ${column(rows, (row) => row.readOrdinal)}::int8[], ${column(rows, (row) => row.deliveredSequence ?? 0)}::int8[],
+      ${column(rows, (row) => row.hiddenOrdinal ?? null)}::int8[])
+      AS w(user_id, role, muted_until, joined_at, joined_sequence, read_sequence, read_ordinal, delivered_sequence, hidden_ordinal)`;
 }
 
 /** Deletes some rows of a chat. Returns how many; 0 when none are left. */

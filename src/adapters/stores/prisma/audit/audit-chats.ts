@@ -56,13 +56,13 @@ const members: Rule = (ids) => Prisma.sql`
   WITH counted AS (
     SELECT c.chat_id, c.member_count, c.owner_count, count(m.user_id) AS members, count(*) FILTER (WHERE m.role = 'owner') AS owners,
       count(*) FILTER (WHERE m.read_sequence > c.last_sequence OR m.read_ordinal > c.last_ordinal OR m.joined_sequence > c.last_sequence
-        OR m.hidden_ordinal > c.last_ordinal) AS beyond
+        OR m.delivered_sequence > c.last_sequence OR m.hidden_ordinal > c.last_ordinal) AS beyond
     FROM chats c LEFT JOIN members m ON m.chat_id = c.chat_id WHERE c.chat_id = ANY (${ids}) GROUP BY c.chat_id)
   SELECT 'member-count' AS kind, chat_id, format('the chat counts %s members, there are %s', member_count, members) AS detail
     FROM counted WHERE member_count <> members
   UNION ALL SELECT 'owner-count', chat_id, format('the chat counts %s owners, there are %s', owner_count, owners)
     FROM counted WHERE owner_count <> owners
-  UNION ALL SELECT 'read-mark', chat_id, format('%s members have joined, read or hidden beyond the end of the chat', beyond)
+  UNION ALL SELECT 'read-mark', chat_id, format('%s members have joined, read, received or hidden beyond the end of the chat', beyond)
     FROM counted WHERE beyond > 0`;
 
 const reactions: Rule = (ids) => Prisma.sql`

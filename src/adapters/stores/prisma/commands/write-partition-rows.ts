@@ -38,17 +38,18 @@ export function putMembers({ membersPut: rows }: BatchWrites): Prisma.Sql | null
   if (rows.length === 0) return null;
   return Prisma.sql`
     INSERT INTO members (chat_id, user_id, tenant_id, role, muted_until, joined_at, joined_sequence, role_sequence,
-      read_sequence, read_ordinal, read_position, hidden_ordinal)
+      read_sequence, read_ordinal, delivered_sequence, read_position, hidden_ordinal)
     SELECT * FROM unnest(${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.userId)}::text[],
       ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.role)}::text[],
       ${column(rows, (row) => time(row.mutedUntil))}::timestamptz[], ${column(rows, (row) => time(row.joinedAt))}::timestamptz[],
       ${column(rows, (row) => row.joinedSequence)}::int8[], ${column(rows, (row) => row.roleSequence)}::int8[],
       ${column(rows, (row) => row.readSequence)}::int8[], ${column(rows, (row) => row.readOrdinal)}::int8[],
-      ${column(rows, (row) => row.readPosition)}::int8[], ${column(rows, (row) => row.hiddenOrdinal)}::int8[])
+      ${column(rows, (row) => row.deliveredSequence)}::int8[], ${column(rows, (row) => row.readPosition)}::int8[],
+      ${column(rows, (row) => row.hiddenOrdinal)}::int8[])
     ON CONFLICT (chat_id, user_id) DO UPDATE SET role = EXCLUDED.role, muted_until = EXCLUDED.muted_until,
       joined_at = EXCLUDED.joined_at, joined_sequence = EXCLUDED.joined_sequence, role_sequence = EXCLUDED.role_sequence,
       read_sequence = EXCLUDED.read_sequence, read_ordinal = EXCLUDED.read_ordinal,
-      read_position = EXCLUDED.read_position, hidden_ordinal = EXCLUDED.hidden_ordinal`;
+      delivered_sequence = EXCLUDED.delivered_sequence, read_position = EXCLUDED.read_position, hidden_ordinal = EXCLUDED.hidden_ordinal`;
 }
 
 export function removeMembers({ membersRemoved: keys }: BatchWrites): Prisma.Sql | null {

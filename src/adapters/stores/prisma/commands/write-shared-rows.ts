@@ -11,6 +11,7 @@ import {
   type UserWrite,
   userKey,
 } from '../../../../application/ports/store/command-store.js';
+import { nameKey } from '../../../../domain/user.js';
 import { column, time } from '../columns.js';
 import { Prisma } from '../generated/client.js';
 import { storedReceiptKey } from '../receipts/receipt-key.js';
@@ -24,15 +25,17 @@ export function insertUsers({ users }: BatchWrites): Prisma.Sql | null {
   const rows = inKeyOrder(users.filter(isNew), byUser).map(({ user }) => user);
   if (rows.length === 0) return null;
   return Prisma.sql`
-    INSERT INTO users (tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
-    SELECT tenant_id, user_id, display_name, avatar_url, kind, metadata::json, claims::json, revision, created_at, updated_at
+    INSERT INTO users (tenant_id, user_id, display_name, name_key, avatar_url, kind, metadata, presence, claims, revision,
+      created_at, updated_at)
+    SELECT tenant_id, user_id, display_name, name_key, avatar_url, kind, metadata::json, presence, claims::json, revision, created_at, updated_at
     FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
-      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
-      ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+      ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => nameKey(row.displayName))}::text[],
+      ${column(rows, (row) => row.avatarUrl)}::text[], ${column(rows, (row) => row.kind)}::text[],
+      ${column(rows, (row) => JSON.stringify(row.metadata))}::text[], ${column(rows, (row) => row.presence)}::text[],
       ${column(rows, (row) => JSON.stringify(row.claims))}::text[],
       ${column(rows, (row) => row.revision)}::int4[], ${column(rows, (row) => time(row.createdAt))}::timestamptz[],
       ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
-      AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, created_at, updated_at)
+      AS w(tenant_id, user_id, display_name, name_key, avatar_url, kind, metadata, presence, claims, revision, created_at, updated_at)
     ON CONFLICT DO NOTHING RETURNING 1`;
 }
 
@@ -48,17 +51,19 @@ export function updateUsers({ users }: BatchWrites): Prisma.Sql | null {
   const rows = changed.map(({ user }) => user);
   if (rows.length === 0) return null;
   return Prisma.sql`
-    UPDATE users u SET display_name = l.display_name, avatar_url = l.avatar_url, kind = l.kind, metadata = l.metadata,
-      claims = l.claims, revision = l.revision, updated_at = l.updated_at
-    FROM (SELECT w.tenant_id, w.user_id, w.display_name, w.avatar_url, w.kind, w.metadata::json AS metadata,
+    UPDATE users u SET display_name = l.display_name, name_key = l.name_key, avatar_url = l.avatar_url, kind = l.kind,
+      metadata = l.metadata, presence = l.presence, claims = l.claims, revision = l.revision, updated_at = l.updated_at
+    FROM (SELECT w.tenant_id, w.user_id, w.display_name, w.name_key, w.avatar_url, w.kind, w.metadata::json AS metadata, w.presence,
         w.claims::json AS claims, w.revision, w.updated_at
       FROM unnest(${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.userId)}::text[],
-        ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => row.avatarUrl)}::text[],
-        ${column(rows, (row) => row.kind)}::text[], ${column(rows, (row) => JSON.stringify(row.metadata))}::text[],
+        ${column(rows, (row) => row.displayName)}::text[], ${column(rows, (row) => nameKey(row.displayName))}::text[],
+        ${column(rows, (row) => row.avatarUrl)}::text[], ${column(rows, (row) => row.kind)}::text[],
+        ${column(rows, (row) => JSON.stringify(row.metadata))}::text[], ${column(rows, (row) => row.presence)}::text[],
         ${column(rows, (row) => JSON.stringify(row.claims))}::text[],
         ${column(rows, (row) => row.revision)}::int4[], ${column(changed, (row) => row.previousRevision)}::int4[],
         ${column(rows, (row) => time(row.updatedAt))}::timestamptz[])
-        AS w(tenant_id, user_id, display_name, avatar_url, kind, metadata, claims, revision, previous_revision, updated_at)
+        AS w(tenant_id, user_id, display_name, name_key, avatar_url, kind, metadata, presence, claims, revision, previous_revision,
+          updated_at)
       JOIN users u ON u.tenant_id = w.tenant_id AND u.user_id = w.user_id AND u.revision = w.previous_revision
       ORDER BY u.tenant_id, u.user_id FOR UPDATE OF u) l
     WHERE u.tenant_id = l.tenant_id AND u.user_id = l.user_id RETURNING 1`;

@@ -5,7 +5,7 @@
 import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
 import type { DomainEvent, DomainEventType } from '../../../../domain/event.js';
 import { type Message, messageOfStub } from '../../../../domain/message.js';
-import type { User } from '../../../../domain/user.js';
+import { DEFAULT_PRESENCE, type Profile } from '../../../../domain/user.js';
 import { Prisma } from '../generated/client.js';
 import { MESSAGE_CONTENT_COLUMNS, type MessageRow, toMessage } from '../rows.js';
 
@@ -139,6 +139,12 @@ function gone(row: EventRow, messageId: string, sequence: number): Message {
   return messageOfStub({ ...stub, createdAt: new Date(row.at) });
 }
 
-function reviveUser(user: Omit<User, 'claims'>): Omit<User, 'claims'> {
-  return { ...user, createdAt: new Date(user.createdAt), updatedAt: new Date(user.updatedAt) };
+/** Events from before there was a presence do not have it. */
+function reviveUser(user: Profile): Profile {
+  return {
+    ...user,
+    presence: user.presence ?? DEFAULT_PRESENCE,
+    createdAt: new Date(user.createdAt),
+    updatedAt: new Date(user.updatedAt),
+  };
 }

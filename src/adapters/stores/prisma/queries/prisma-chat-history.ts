@@ -1,7 +1,8 @@
 import type {
   ChatHistory,
+  CoveringMark,
+  MemberMarks,
   MessageView,
-  ReadMark,
   SequencePage,
   SequenceRange,
   ThreadView,
@@ -22,6 +23,10 @@ interface RevisionRow extends Omit<MessageRevision, 'mentions' | 'metadata' | 'a
   metadata: string | null;
   at: number;
 }
+
+/** For `members m`. The second is `deliveredThrough` of the domain. */
+const READ_MARK = Prisma.raw('m.read_sequence');
+const DELIVERY_MARK = Prisma.raw('GREATEST(m.read_sequence, m.delivered_sequence)');
 
 /** For `messages g`: the message with this id, if it is visible. */
 function isVisible({ chatId, fromSequence }: VisiblePast, messageId: string): Prisma.Sql {
@@ -86,14 +91,20 @@ export class PrismaChatHistory implements ChatHistory {
     return { root: toMessageView(row), replyCount: row.replies, lastReply: latest[0] ?? null, replies };
   }
 
-  listReaders(past: VisiblePast, messageId: string, afterUserId: string | null, limit: number): Promise<ReadMark[]> {
+  listReaders(
+    past: VisiblePast,
+    messageId: string,
+    mark: CoveringMark,
+    afterUserId: string | null,
+    limit: number,
+  ): Promise<MemberMarks[]> {
     // The empty string sorts before all user ids.
-    return this.query<ReadMark>(Prisma.sql`
-      SELECT r.user_id AS "userId", r.read_sequence::float8 AS "readSequence"
+    return this.query<MemberMarks>(Prisma.sql`
+      SELECT r.user_id AS "userId", r.read_sequence::float8 AS "readSequence", r.delivered_sequence::float8 AS "deliveredSequence"
       FROM messages g CROSS JOIN LATERAL (
-        SELECT m.user_id, m.read_sequence FROM members m
+        SELECT m.user_id, m.read_sequence, m.delivered_sequence FROM members m
         WHERE m.chat_id = g.chat_id AND m.user_id > ${afterUserId ?? ''} AND m.user_id <> g.sender_id
-          AND m.read_sequence >= g.sequence AND m.joined_sequence <= g.sequence
+          AND ${mark === 'read' ? READ_MARK : DELIVERY_MARK} >= g.sequence AND m.joined_sequence <= g.sequence
         ORDER BY m.user_id LIMIT ${limit}::int8) r
       WHERE ${isVisible(past, messageId)} ORDER BY r.user_id`);
   }

@@ -7,11 +7,14 @@ import type {
   ChatQueries,
   ChatView,
   UnreadTotal,
+  UserMatch,
+  UserPosition,
+  UserSearch,
   VisibleChats,
 } from '../../../../application/ports/queries/chat-queries.js';
 import type { ReceiptKey, StoredReceipt, UserKey } from '../../../../application/ports/store/command-store.js';
 import type { Member } from '../../../../domain/chat.js';
-import type { User } from '../../../../domain/user.js';
+import { NAME_KEY_MAX_CHARACTERS, type User } from '../../../../domain/user.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { storedReceiptKey } from '../receipts/receipt-key.js';
@@ -19,7 +22,10 @@ import {
   CHAT_VIEW_COLUMNS,
   CHATS_OF_MEMBERS,
   type ChatViewRow,
+  PROFILE_COLUMNS,
+  type ProfileRow,
   toChatView,
+  toProfile,
   toUser,
   USER_COLUMNS,
   type UserRow,
@@ -29,6 +35,14 @@ import { fromMemberModel, fromReceiptModel, fromUserModel } from '../typed-rows.
 import { type MessageViewRow, messageViewColumns, toMessageView } from './message-view-rows.js';
 import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import { andVisible } from './visible-chats.js';
+
+/** For `users u`, in the collation C: what a search compares. A user whose name is their id is in the first index only. */
+const NAME_KEY = Prisma.raw('u.name_key');
+const ID_KEY = Prisma.raw('lower(u.user_id)');
+const LAST_CODE_POINT = '\u{10FFFF}';
+
+/** Without a profile, all columns of a match's user are null. */
+type MatchRow = { key: string; matchedId: string } & (ProfileRow | { [column in keyof ProfileRow]: null });
 
 /** For `members m` and `chats c`: `isHidden` of the domain. */
 const IS_HIDDEN = Prisma.sql`(m.hidden_ordinal IS NOT NULL AND m.hidden_ordinal >= c.last_ordinal)`;
@@ -146,6 +160,40 @@ export class PrismaChatQueries implements ChatQueries {
       SELECT ${USER_COLUMNS} FROM users u
       WHERE u.tenant_id = ${tenantId} AND u.user_id = ANY (${column(userIds, (userId) => userId)}::text[])`);
     return new Map(rows.map((row) => [row.userId, toUser(row)]));
+  }
+
+  /**
+   * Two ranges of an index for each kind, of which each is read up to the limit. Users of other kinds are not read, and
+   * cost nothing. The parameters are not patterns, so no character has a special meaning.
+   */
+  async searchUsers(
+    { tenantId, kinds, prefix }: UserSearch,
+    after: UserPosition | null,
+    limit: number,
+  ): Promise<UserMatch[]> {
+    const most = Prisma.sql`${limit}::int8`;
+    // Every key that begins with the prefix is at or before this one.
+    const end = prefix + LAST_CODE_POINT.repeat(NAME_KEY_MAX_CHARACTERS);
+    const matches = (key: Prisma.Sql, other: Prisma.Sql, condition: Prisma.Sql) => Prisma.sql`
+      SELECT m.* FROM unnest(${column(kinds, (kind) => kind)}::text[]) AS k(kind) CROSS JOIN LATERAL (
+        SELECT ${key} AS key, u.user_id, starts_with(${other}, ${prefix}) AND ${other} < ${key} AS is_repeat
+        FROM users u
+        WHERE u.tenant_id = ${tenantId} AND u.kind = k.kind AND ${key} >= ${prefix} AND ${key} <= ${end}
+          AND (${key}, u.user_id) > (${after?.key ?? ''}, ${after?.userId ?? ''}) ${condition}
+        ORDER BY ${key}, u.user_id LIMIT ${most}) m`;
+    const rows = await this.query<MatchRow>(Prisma.sql`
+      SELECT x.key, x.user_id AS "matchedId", ${PROFILE_COLUMNS} FROM (
+        SELECT * FROM (
+          (${matches(NAME_KEY, ID_KEY, Prisma.empty)}) UNION ALL (${matches(ID_KEY, NAME_KEY, Prisma.sql`AND ${NAME_KEY} <> ${ID_KEY}`)})
+        ) e ORDER BY e.key, e.user_id LIMIT ${most}) x
+      LEFT JOIN LATERAL (
+        SELECT * FROM users WHERE NOT x.is_repeat AND tenant_id = ${tenantId} AND user_id = x.user_id LIMIT 1) u ON true
+      ORDER BY x.key, x.user_id`);
+    return rows.map(({ key, matchedId, ...row }) => ({
+      key,
+      userId: matchedId,
+      profile: row.userId === null ? null : toProfile(row),
+    }));
   }
 
   private query<Row>(statement: Prisma.Sql): Promise<Row[]> {

@@ -211,6 +211,34 @@ describe('REST commands about chats', () => {
     });
   });
 
+  describe('that move the delivery mark', () => {
+    it('answer 200, and move it forward only, to at most the last sequence', async () => {
+      const chatId = await rest.group(['bob']);
+      for (const text of ['a', 'b']) await rest.say(chatId, text);
+      const deliver = async (upTo: number) => {
+        const { status, body } = await rest.put(`/v1/chats/${chatId}/delivered`, { upTo }, { as: 'bob' });
+        expect([status, body.type, body.sequence]).to.deep.equal([200, 'chat.delivered', null]);
+        const chat = (await rest.get(`/v1/chats/${chatId}`, { as: 'bob' })).body;
+        return [chat.membership.readSequence, chat.membership.deliveredSequence, chat.unreadCount];
+      };
+      expect(await deliver(0), 'nothing is read, and the joining has arrived').to.deep.equal([1, 1, 2]);
+      expect(await deliver(2)).to.deep.equal([1, 2, 2]);
+      expect(await deliver(1_000)).to.deep.equal([1, 3, 2]);
+      expect(await deliver(2)).to.deep.equal([1, 3, 2]);
+    });
+
+    for (const given of [{}, { upTo: -1 }, { upTo: '3' }, null])
+      it(`answer 422 to ${JSON.stringify(given)}`, async () => {
+        const chatId = await rest.group();
+        expect((await rest.put(`/v1/chats/${chatId}/delivered`, given)).status).to.equal(422);
+      });
+
+    it('answer 404 to a user who is not in the chat', async () => {
+      const chatId = await rest.group();
+      expect((await rest.put(`/v1/chats/${chatId}/delivered`, { upTo: 1 }, { as: 'mallory' })).status).to.equal(404);
+    });
+  });
+
   describe('that move the read mark', () => {
     it('answer 200, and count earlier messages as read, only for the caller', async () => {
       const chatId = await rest.group(['bob', 'carol']);

@@ -27,7 +27,8 @@ async function open(source?: string): Promise<void> {
 function profile(tenantId: string, userId: string, over: Partial<User>): void {
   const at = new Date();
   const user: User = {
-    ...{ tenantId, userId, displayName: userId, avatarUrl: null, kind: 'human', metadata: {}, claims: {}, revision: 1 },
+    ...{ tenantId, userId, displayName: userId, avatarUrl: null, kind: 'human', metadata: {}, revision: 1 },
+    ...{ presence: 'shared', claims: {} },
     ...{ createdAt: at, updatedAt: at },
     ...over,
   };

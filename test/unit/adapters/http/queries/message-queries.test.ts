@@ -196,11 +196,28 @@ describe('REST queries about messages', () => {
       const found = await rest.pages(`/v1/chats/${chatId}/messages/${messageId}/readers?limit=2`, 'erin');
       expect(found).to.deep.equal([
         [
-          { userId: 'Carl', readSequence: 3 },
-          { userId: 'alice', readSequence: 4 },
+          { userId: 'Carl', readSequence: 3, deliveredSequence: 3 },
+          { userId: 'alice', readSequence: 4, deliveredSequence: 4 },
         ],
-        [{ userId: 'dave', readSequence: 2 }],
+        [{ userId: 'dave', readSequence: 2, deliveredSequence: 2 }],
       ]);
+    });
+
+    it('return, for the delivery mark, also members whom the message has reached', async () => {
+      const chatId = await rest.group(['bob', 'carol', 'dave', 'erin']);
+      const { messageId, sequence } = await rest.say(chatId, 'read this', 'bob');
+      await rest.put(`/v1/chats/${chatId}/delivered`, { upTo: sequence }, { as: 'carol' });
+      await rest.put(`/v1/chats/${chatId}/delivered`, { upTo: sequence - 1 }, { as: 'erin' });
+      await rest.put(`/v1/chats/${chatId}/read`, { upTo: sequence }, { as: 'dave' });
+      const path = `/v1/chats/${chatId}/messages/${messageId}/readers`;
+      const carol = { userId: 'carol', readSequence: sequence - 1, deliveredSequence: sequence };
+      const dave = { userId: 'dave', readSequence: sequence, deliveredSequence: sequence };
+      expect((await rest.get(`${path}?mark=delivered`)).body.items).to.deep.equal([carol, dave]);
+      expect((await rest.get(path)).body.items).to.deep.equal([dave]);
+      expect(await rest.pages(`${path}?mark=delivered&limit=1`)).to.deep.equal([[carol], [dave]]);
+      const { nextCursor } = (await rest.get(`${path}?mark=delivered&limit=1`)).body;
+      const elsewhere = await rest.get(`${path}?limit=1&cursor=${nextCursor}`);
+      expect([elsewhere.status, (await rest.get(`${path}?mark=seen`)).status]).to.deep.equal([400, 400]);
     });
 
     it('are not permitted in chats of more than 1,000 members', async () => {

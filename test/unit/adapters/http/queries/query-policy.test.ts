@@ -48,6 +48,7 @@ describe('REST queries about a chat that the policy hides from a member', () => 
       text: null,
       deleteMode: null,
       profile: null,
+      user: null,
       decision: null,
     });
   });

@@ -27,6 +27,11 @@ describe('REST queries about users and receipts', () => {
     expect(status).to.equal(200);
     expect(body).to.include({ tenantId: 'default', userId: 'alice', displayName: 'Alice', kind: 'human', revision: 1 });
     expect(body.metadata).to.deep.equal({ x: 1 });
+    expect(body).to.have.property('presence', 'shared');
+    expect((await rest.call('PUT', '/v1/me', { json: { presence: 'hidden' } })).status).to.equal(200);
+    expect((await rest.get('/v1/users/alice', { as: 'bob' })).body).to.include({
+      ...{ displayName: 'Alice', avatarUrl: 'https://a.example.com/1', presence: 'hidden', revision: 2 },
+    });
     expect((await rest.get('/v1/users/alice', { as: 'acme/bob' })).status).to.equal(404);
     expect((await rest.get('/v1/users/bob')).status).to.equal(404);
   });

@@ -19,6 +19,7 @@ describe('Writing a profile', () => {
       avatarUrl: 'https://a.example/a.png',
       kind: 'human',
       metadata: {},
+      presence: 'shared',
       revision: 1,
       createdAt: harness.now,
       updatedAt: harness.now,
@@ -84,6 +85,49 @@ describe('Writing a profile', () => {
     harness.given(upsert('alice', { displayName: 'A' }), upsert('alice', { displayName: 'Z' }, { tenantId: 'acme' }));
     expect(profileOf(harness)?.displayName).to.equal('A');
     expect(profileOf(harness, 'acme alice')).to.include({ displayName: 'Z', revision: 1 });
+  });
+});
+
+describe('Setting the presence of a user', () => {
+  it('stores it with the profile, as a revision with an event', () => {
+    const harness = new DeciderHarness();
+    harness.given(upsert('alice', { displayName: 'A', presence: 'hidden' }));
+    expect(profileOf(harness)).to.include({ presence: 'hidden', revision: 1 });
+    expect(harness.log.at(-1)?.event).to.have.nested.property('user.presence', 'hidden');
+  });
+
+  it('alone leaves the rest of the profile as it is', () => {
+    const harness = new DeciderHarness();
+    const profile = { displayName: 'Alice', avatarUrl: 'https://a.example/a.png', metadata: { a: 1 } };
+    harness.given(upsert('alice', profile), upsert('alice', { presence: 'hidden' }));
+    expect(profileOf(harness)).to.deep.include({ ...profile, presence: 'hidden', revision: 2 });
+    harness.given(upsert('alice', { presence: 'hidden' }));
+    expect(profileOf(harness)?.revision).to.equal(2);
+  });
+
+  it('alone makes a profile that has the id as name', () => {
+    const harness = new DeciderHarness();
+    harness.given(upsert('alice', { presence: 'hidden' }));
+    expect(profileOf(harness)).to.include({ displayName: 'alice', presence: 'hidden' });
+  });
+
+  it('is kept when the profile is written without it', () => {
+    const harness = new DeciderHarness();
+    harness.given(upsert('alice', { displayName: 'A', presence: 'hidden' }), upsert('alice', { displayName: 'B' }));
+    expect(profileOf(harness)).to.include({ displayName: 'B', presence: 'hidden', revision: 2 });
+  });
+
+  it('to an unknown word is invalid', () => {
+    const receipt = new DeciderHarness().answer(upsert('alice', { displayName: 'A', presence: 'away' }));
+    expect(receipt.reason).to.deep.include({
+      code: 'invalid',
+      violations: [{ path: 'data.presence', message: 'must be shared or hidden' }],
+    });
+  });
+
+  it('of another user is not permitted to an ordinary user', () => {
+    const receipt = new DeciderHarness().answer(upsert('alice', { userId: 'bob', presence: 'shared' }));
+    expect(receipt.reason?.code).to.equal('not_permitted');
   });
 });
 
