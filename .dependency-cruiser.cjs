@@ -63,6 +63,7 @@ const APPLICATION = {
   retention: ['ports', 'runtime'],
   coordinator: ['processing', 'cluster', 'retention', 'ports', 'runtime'],
   gateway: ['idempotency', 'ports', 'runtime'],
+  realtime: ['gateway', 'queries', 'outbox', 'policy', 'ports', 'runtime'],
   queries: ['policy', 'ports', 'runtime'],
   archive: ['ports', 'runtime'],
   relay: ['outbox', 'policy', 'ports', 'runtime'],
