@@ -70,13 +70,23 @@ type Phase =
   | { kind: 'closed' };
 
 type Waiting =
-  | { kind: 'push'; t: ServerFrameName; event: LiveEvent | null; bytes: number; text(n: number): string; mark?: Mark }
+  | {
+      kind: 'push';
+      t: ServerFrameName;
+      event: LiveEvent | null;
+      bytes: number;
+      text(n: number): string;
+      mark?: WaitingMark;
+    }
   | { kind: 'plain'; t: ServerFrameName; text: string; token?: string; onSent?: () => void };
 
 interface Mark {
   token: string;
   progress: SyncProgress;
 }
+
+/** A mark that waits, and the number of pages at that time: a later page has overtaken it as what the client has. */
+type WaitingMark = Mark & { pages: number };
 
 /** The caller must begin a walk with this reason. Null: nothing to do. */
 export type WalkNeed = ResyncReason | null;
@@ -104,6 +114,9 @@ export class Connection {
   walkedAtCut = 0;
   /** Something happened that was not pushed, because the policy hides chats: a walk brings it. */
   isPoked = false;
+  /** How often the client had to begin from nothing. A walk that began before such a time must not go on. */
+  resets = 0;
+  private pages = 0;
   /** Events went out since the last mark. */
   private isUnmarked = false;
   private phase: Phase = newWalk();
@@ -180,6 +193,7 @@ export class Connection {
 
   forgetChat(chatId: string): void {
     this.opened.delete(chatId);
+    this.missed.delete(chatId);
   }
 
   /** A deleted text that waits is not sent. */
@@ -212,15 +226,17 @@ export class Connection {
     if (this.isClosed) return false;
     const { kind } = this.phase;
     this.dropPushes();
+    this.resets += 1;
+    this.pages += 1;
     this.base = NOTHING_SYNCED;
     this.phase = newWalk();
     this.send({ t: 'resync', reason, scope: 'all' });
-    if (kind === 'walking') this.phase.again = reason;
     return kind !== 'walking';
   }
 
   /** Within a walk: the token is not valid (any more), and the walk goes on from nothing. */
   restartWalk(reason: ResyncReason): void {
+    this.pages += 1;
     this.base = NOTHING_SYNCED;
     this.send({ t: 'resync', reason, scope: 'all' });
   }
@@ -230,6 +246,7 @@ export class Connection {
     if (this.isClosed) return Promise.resolve();
     return new Promise((resolve) => {
       this.base = progress;
+      this.pages += 1;
       this.enqueue({ kind: 'plain', t: 'sync', text: `{"t":"sync","page":${json}}`, token, onSent: resolve });
     });
   }
@@ -279,9 +296,9 @@ export class Connection {
     return this.base.from?.imports ?? null;
   }
 
-  mark(mark: Mark): void {
+  mark({ token, progress }: Mark): void {
     this.isUnmarked = false;
-    const { token } = mark;
+    const mark = { token, progress, pages: this.pages };
     const text = (n: number) => `{"t":"mark","n":${n},"token":${JSON.stringify(token)}}`;
     this.push({ kind: 'push', t: 'mark', event: null, bytes: token.length + 32, text, mark });
   }
@@ -457,7 +474,7 @@ export class Connection {
     this.unackedBytes += item.bytes;
     const { mark } = item;
     if (mark === undefined) return { t: item.t, text, n: this.pushed };
-    this.base = mark.progress;
+    if (mark.pages === this.pages) this.base = mark.progress;
     return { t: item.t, text, n: this.pushed, token: mark.token };
   }
 }

@@ -67,8 +67,7 @@ export class MembershipTable {
 
   /** Ends it with its rows. Returns the chats whose membership changed meanwhile, to be loaded again. */
   end(load: MembershipLoad, rows: readonly UserMembership[]): string[] {
-    this.loads.delete(load);
-    if (!this.users.has(load.key)) return [];
+    if (!this.loads.delete(load)) return [];
     const versions = new Map<string, number>();
     for (const row of rows) {
       versions.set(row.chatId, row.lastSequence);
@@ -87,6 +86,7 @@ export class MembershipTable {
     const key = userKey(user);
     for (const chatId of this.users.get(key) ?? []) this.drop(key, chatId);
     this.users.delete(key);
+    for (const load of this.loads) if (load.key === key) this.loads.delete(load);
   }
 
   isMember(user: UserKey, chatId: string): boolean {
