@@ -83,6 +83,8 @@ type SessionState =
 
 export class Sessions {
   private readonly sessions = new Set<Session>();
+  /** Those without a token yet. */
+  private readonly fresh = new Set<Session>();
   private readonly life = new AbortController();
   private isDraining = false;
   private running: Promise<void> = Promise.resolve();
@@ -96,9 +98,7 @@ export class Sessions {
   }
 
   get unauthenticated(): number {
-    let count = 0;
-    for (const session of this.sessions) if (!session.isOpen) count += 1;
-    return count;
+    return this.fresh.size;
   }
 
   get isAccepting(): boolean {
@@ -120,10 +120,16 @@ export class Sessions {
       return session;
     }
     this.sessions.add(session);
+    this.fresh.add(session);
     return session;
   }
 
+  authenticated(session: Session): void {
+    this.fresh.delete(session);
+  }
+
   ended(session: Session): void {
+    this.fresh.delete(session);
     this.sessions.delete(session);
   }
 
@@ -250,6 +256,15 @@ export class Session {
     else this.refuse('badFrame', { detail: 'too many frames before hello' });
   }
 
+  /** Everything up to push `n` is processed. */
+  acknowledge(n: number): void {
+    const { state } = this;
+    if (state.kind !== 'open') return;
+    const need = state.connection.ack(n);
+    if (need === 'invalid') this.refuse('badFrame', { detail: 'acknowledges a push that was not sent' });
+    else if (need !== null) this.owner.deps.gateway.resume(state.connection, need);
+  }
+
   /** Closes the session with a code. */
   refuse(name: keyof typeof CLOSE_CODES, farewell: Farewell): void {
     const { state } = this;
@@ -313,6 +328,7 @@ export class Session {
     }
     const connection = this.connect(caller, frame.since);
     this.state = { kind: 'open', connection, authorization, expiresAt };
+    this.owner.authenticated(this);
     this.hello(connection, expiresAt);
     presence.connected(caller);
     const fromNow = frame.since === SYNC_FROM_NOW;
@@ -379,12 +395,9 @@ export class Session {
       case 'auth':
         void this.renew(frame, state);
         return;
-      case 'ack': {
-        const need = connection.ack(frame.n);
-        if (need === 'invalid') this.refuse('badFrame', { detail: 'acknowledges a push that was not sent' });
-        else if (need !== null) gateway.resume(connection, need);
+      case 'ack':
+        this.acknowledge(frame.n);
         return;
-      }
       case 'command':
         presence.active(connection.caller);
         this.command(frame, state);

@@ -5,7 +5,9 @@ import type { Caller } from '../../../application/ports/queries/chat-queries.js'
 import type { SyncLog } from '../../../application/ports/queries/sync-log.js';
 import { ChatSync, type SyncItem, type SyncProgress } from '../../../application/queries/sync-chats.js';
 import type { Place } from '../../../application/queries/sync-page.js';
+import type { SyncPages } from '../../../application/realtime/gateway.js';
 import type { CloudEvent } from '../../../contract/messages/events.js';
+import { PAGE_LIMIT_MAX } from '../../../contract/rest/requests.js';
 import type { Cursors } from './paging/cursor.js';
 import { PageBudget } from './paging/page-budget.js';
 import { decodeSyncProgress, encodeSyncProgress } from './paging/sync-token.js';
@@ -24,7 +26,7 @@ export interface SyncPageBody {
  * Pages of sync as clients get them, over REST and from a gateway. A token is valid only for its caller and store, and
  * while the policy shows the caller the same kinds of chats.
  */
-export class SyncPageReader {
+export class SyncPageReader implements SyncPages {
   private readonly sync: ChatSync;
 
   constructor(
@@ -63,6 +65,14 @@ export class SyncPageReader {
     const reached = end === null ? page.next : page.endingAt(end);
     const hasMore = end !== null || page.hasMore;
     return { body: { items, next: this.tokenOf(caller, reached), hasMore }, progress: reached };
+  }
+
+  /** A page of the largest size, as a gateway sends it. */
+  async read(caller: Caller, progress: SyncProgress): ReturnType<SyncPages['read']> {
+    const page = await this.page(caller, progress, PAGE_LIMIT_MAX);
+    if (page === null) return null;
+    const { body, progress: reached } = page;
+    return { json: JSON.stringify(body), token: body.next, progress: reached, hasMore: body.hasMore };
   }
 
   private get selection() {
