@@ -221,7 +221,7 @@ export const gateway = defineRole({
       await running?.gateway.stop();
     };
     const check = (): HealthState => {
-      if (running === null) return { ok: false, detail: 'starting' };
+      if (running === null || !http.health.ok) return { ok: false, detail: 'starting' };
       if (isDraining) return { ok: false, detail: 'draining' };
       const { state } = running.gateway;
       if (state.kind === 'ended') return { ok: false, detail: state.why };
