@@ -74,7 +74,15 @@ const APPLICATION = {
 
 /** No adapter imports another one. */
 const ADAPTERS = [
-  ...['transports/amqp', 'transports/in-process', 'stores/prisma', 'stores/memory', 'sinks/json-lines', 'apis/http', 'apis/realtime'],
+  ...[
+    'transports/amqp',
+    'transports/in-process',
+    'stores/prisma',
+    'stores/memory',
+    'sinks/json-lines',
+    'apis/http',
+    'apis/realtime',
+  ],
   ...['policy', 'auth', 'quotas', 'telemetry'],
 ];
 
