@@ -71,14 +71,14 @@ DECLARE
 BEGIN
   -- Several workers may do it at once. Only the one that holds the row empties the table: after that, the table may be in use again.
   FOR old IN
-    SELECT o.period, ('receipts_' || o.period % 4)::regclass AS tabled FROM receipt_periods o
+    SELECT o.period, ('receipts_' || o.period % 4)::regclass AS ring_table FROM receipt_periods o
     WHERE EXISTS (SELECT FROM receipt_periods n WHERE n.period = o.period + 1 AND n.began_at <= clock_timestamp() - retention)
       AND NOT EXISTS (SELECT FROM partitions p WHERE p.receipt_period % 4 = o.period % 4)
     ORDER BY o.period FOR UPDATE OF o SKIP LOCKED
   LOOP
     DELETE FROM receipt_periods WHERE period = old.period;
-    dropped := dropped + pg_stat_get_live_tuples(old.tabled);
-    EXECUTE format('TRUNCATE %s', old.tabled);
+    dropped := dropped + pg_stat_get_live_tuples(old.ring_table);
+    EXECUTE format('TRUNCATE %s', old.ring_table);
   END LOOP;
   RETURN dropped;
 END $$;

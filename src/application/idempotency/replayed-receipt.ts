@@ -7,8 +7,8 @@ import type { StoredReceipt } from '../ports/store/command-store.js';
  * for other content. `replayed` is true here. Only the receipt that is sent right after the commit has false, so it
  * occurs once for each effect.
  */
-export function replayedReceipt(stored: StoredReceipt, contentHash: Uint8Array, acceptedReceipt: Receipt): Receipt {
-  if (Buffer.compare(stored.contentHash, contentHash) === 0) return { ...stored.receipt, replayed: true };
+export function replayedReceipt(stored: StoredReceipt, contentHash: string, acceptedReceipt: Receipt): Receipt {
+  if (stored.contentHash === contentHash) return { ...stored.receipt, replayed: true };
   return {
     ...acceptedReceipt,
     status: 'rejected',

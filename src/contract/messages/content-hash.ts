@@ -13,25 +13,25 @@ const canonicalize = canonicalizeModule as unknown as (value: unknown) => string
 export const CANONICAL_REFUSED_MAX_BYTES = 16 * 1024;
 
 /**
- * Of the 32 bytes of SHA-256. Two contents with the same 16 bytes take 2^64 attempts to find, and only the producer
- * that made both would get the receipt of the first for the second.
+ * Half of SHA-256, in hexadecimal digits. Two contents with the same 16 bytes take 2^64 attempts to find, and only the
+ * producer that made both would get the receipt of the first for the second.
  */
-export const CONTENT_HASH_BYTES = 16;
+export const CONTENT_HASH_DIGITS = 32;
 
-function hashOf(type: string, content: string | Uint8Array): Uint8Array {
+function hashOf(type: string, content: string | Uint8Array): string {
   // A single call costs half as much.
   const sha256 =
     typeof content === 'string'
-      ? hash('sha256', `${type}\n${content}`, 'buffer')
-      : createHash('sha256').update(`${type}\n`).update(content).digest();
-  return sha256.subarray(0, CONTENT_HASH_BYTES);
+      ? hash('sha256', `${type}\n${content}`)
+      : createHash('sha256').update(`${type}\n`).update(content).digest('hex');
+  return sha256.slice(0, CONTENT_HASH_DIGITS);
 }
 
 /**
  * The first half of SHA-256 over the type and the canonical form (RFC 8785) of an accepted command's body, with its
  * tenant filled in.
  */
-export function contentHash(type: string, parsed: Record<string, unknown>): Uint8Array {
+export function contentHash(type: string, parsed: Record<string, unknown>): string {
   return hashOf(type, canonicalize(parsed));
 }
 
@@ -39,7 +39,7 @@ export function contentHash(type: string, parsed: Record<string, unknown>): Uint
  * The same for a refused body, if it has a canonical form. A body that is too large or too deep (`parsed` is null), or
  * that I-JSON does not allow, is compared by its bytes.
  */
-export function refusedContentHash(type: string, parsed: Record<string, unknown> | null, body: Uint8Array): Uint8Array {
+export function refusedContentHash(type: string, parsed: Record<string, unknown> | null, body: Uint8Array): string {
   const isComparable =
     parsed !== null && body.byteLength <= CANONICAL_REFUSED_MAX_BYTES && jsonFault(parsed) === undefined;
   return isComparable ? contentHash(type, parsed) : hashOf(type, body);

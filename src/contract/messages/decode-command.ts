@@ -40,8 +40,8 @@ export interface CommandIdentity {
 }
 
 export type Decoded =
-  | { outcome: 'command'; command: Command; contentHash: Uint8Array }
-  | { outcome: 'refused'; identity: CommandIdentity; reason: Reason; contentHash: Uint8Array }
+  | { outcome: 'command'; command: Command; contentHash: string }
+  | { outcome: 'refused'; identity: CommandIdentity; reason: Reason; contentHash: string }
   | { outcome: 'malformed'; detail: string };
 
 /**

@@ -72,8 +72,8 @@ export interface SnapshotKeys {
 }
 
 export interface StoredReceipt {
-  /** 16 bytes. */
-  contentHash: Uint8Array;
+  /** 32 hexadecimal digits, in lower case. */
+  contentHash: string;
   receipt: Receipt;
 }
 
@@ -128,8 +128,8 @@ export const readMarkKey = (key: ReadMarkKey) => `${key.chatId} ${key.upTo}`;
 export const userKey = (key: UserKey) => `${key.tenantId} ${key.userId}`;
 
 export interface ReceiptRecord extends ReceiptKey {
-  /** 16 bytes. */
-  contentHash: Uint8Array;
+  /** 32 hexadecimal digits, in lower case. */
+  contentHash: string;
   receipt: Receipt;
   at: Date;
 }

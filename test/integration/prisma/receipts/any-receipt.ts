@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import type { ReceiptRecord } from '../../../../src/application/ports/store/command-store.js';
-import { CONTENT_HASH_BYTES } from '../../../../src/contract/messages/content-hash.js';
 import { COMMAND_ID_PATTERN, TENANT_ID_PATTERN } from '../../../../src/contract/messages/identifiers.js';
 import { refusalCode } from '../../../../src/contract/messages/problems.js';
 import type { Receipt } from '../../../../src/contract/messages/receipts.js';
@@ -72,7 +71,7 @@ export const anyRecord: fc.Arbitrary<ReceiptRecord> = fc
   .record({
     receipt: fc.oneof(anyReceipt, ordinaryReceipt),
     actorId,
-    contentHash: fc.uint8Array({ minLength: CONTENT_HASH_BYTES, maxLength: CONTENT_HASH_BYTES }),
+    contentHash: fc.uuid().map((uuid) => uuid.replaceAll('-', '')),
   })
   .map(({ receipt, ...record }) => {
     const { tenantId: tenant, commandId: command } = receipt;

@@ -4,7 +4,7 @@ import { toIncomingCommand } from '../../../../src/adapters/transports/amqp/cons
 import { republishProperties } from '../../../../src/adapters/transports/amqp/dead-letters/republish-properties.js';
 import { readReplyAddress } from '../../../../src/adapters/transports/amqp/receipts/reply-address.js';
 import { traceContextOf } from '../../../../src/application/runtime/trace-context.js';
-import { CONTENT_HASH_BYTES } from '../../../../src/contract/messages/content-hash.js';
+import { CONTENT_HASH_DIGITS } from '../../../../src/contract/messages/content-hash.js';
 import { type Decoded, decodeCommand } from '../../../../src/contract/messages/decode-command.js';
 import { USER_ID_PATTERN } from '../../../../src/contract/messages/identifiers.js';
 import { receipt } from '../../../../src/contract/messages/receipts.js';
@@ -22,7 +22,7 @@ const UNSTORABLE_IN_JSON = /\\u0000|\\ud[89a-f]/;
 
 function compared(decoded: Decoded, { content, properties }: HostileMessage): string {
   if (decoded.outcome === 'malformed') return 'dead letter';
-  if (decoded.contentHash.length !== CONTENT_HASH_BYTES) throw new Finding('the content has no hash');
+  if (decoded.contentHash.length !== CONTENT_HASH_DIGITS) throw new Finding('the content has no hash');
   if (decoded.outcome === 'command') {
     const why = refusedBySchema(properties.type, content);
     if (why !== null) throw new Finding(`accepted, though the schema refuses it: ${why}`);

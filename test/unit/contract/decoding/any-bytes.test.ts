@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { commandBody, commandTypes } from '../../../../src/contract/messages/commands.js';
-import { CONTENT_HASH_BYTES } from '../../../../src/contract/messages/content-hash.js';
+import { CONTENT_HASH_DIGITS } from '../../../../src/contract/messages/content-hash.js';
 import { decodeCommand } from '../../../../src/contract/messages/decode-command.js';
 import type { IncomingCommand } from '../../../../src/contract/messages/delivery.js';
 import { USER_ID_PATTERN } from '../../../../src/contract/messages/identifiers.js';
@@ -26,7 +26,7 @@ function holdsUp(delivery: IncomingCommand): void {
       const body = { tenantId, actorId, data, ...(chatId === null ? {} : { chatId }) };
       expect(commandBody[type].parse(body)).to.deep.equal(body);
       expect(delivery).to.include({ type, messageId: commandId, routingKey: chatId ?? actorId });
-      expect(result.contentHash).to.have.length(CONTENT_HASH_BYTES);
+      expect(result.contentHash).to.have.length(CONTENT_HASH_DIGITS);
       return;
     }
     case 'refused': {
@@ -38,7 +38,7 @@ function holdsUp(delivery: IncomingCommand): void {
       expect(receipt.parse(answer)).to.deep.equal(answer);
       expect(isStorableText(JSON.stringify(answer)) && !JSON.stringify(answer).includes('\\u0000')).to.equal(true);
       expect(JSON.stringify(answer)).not.to.match(/\\ud[89a-f]/);
-      expect(contentHash).to.have.length(CONTENT_HASH_BYTES);
+      expect(contentHash).to.have.length(CONTENT_HASH_DIGITS);
       return;
     }
     default:

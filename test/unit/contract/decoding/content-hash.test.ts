@@ -7,7 +7,7 @@ import { bodyOf, CHAT, incoming } from './incoming-command.js';
 function hash(type: string, body: unknown, properties = {}): string {
   const result = decodeCommand(incoming(type, body, properties));
   if (result.outcome === 'malformed') throw new Error(result.detail);
-  return Buffer.from(result.contentHash).toString('hex');
+  return result.contentHash;
 }
 
 const send = bodyOf('message.send', { metadata: { b: [1, 2], a: { y: null, x: 1.5 } } });

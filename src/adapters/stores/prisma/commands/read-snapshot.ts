@@ -3,8 +3,8 @@
  *
  * Each table is queried key by key (LATERAL … OFFSET 0). Otherwise a plan made while a table was small would read the
  * whole table and compare each row with every key. The plan stays cached as long as the statistics do, while the table
- * grows. Receipts are found by an array of keys: their key is one column, and the sessions of batches read no table from
- * end to end.
+ * grows. Receipts are found by an array of keys: their key is one column, and the sessions of batches read no table
+ * from end to end.
  *
  * Raw: eleven tables in one statement, keys as arrays.
  */

@@ -125,7 +125,7 @@ export function countUserChats({ userChats: { changes, max } }: BatchWrites): Pr
 export function insertReceipts({ receipts }: BatchWrites, period: number): Prisma.Sql | null {
   if (receipts.length === 0) return null;
   const rows = inKeyOrder(
-    receipts.map((record) => ({ ...record, ...toReceiptRow(record), key: storedReceiptKey(record) })),
+    receipts.map((record) => ({ key: storedReceiptKey(record), record, row: toReceiptRow(record) })),
     ({ key }) => key,
   );
   if (rows.some(({ key }, index) => key === rows[index + 1]?.key))
@@ -133,12 +133,12 @@ export function insertReceipts({ receipts }: BatchWrites, period: number): Prism
   return Prisma.sql`
     INSERT INTO receipts (slot, key, content_hash, chat_id, message_id, decision_id, sequence, at, tenant_id, actor_id, rest)
     SELECT ${receiptSlot(period)}::int2, w.*
-    FROM unnest(${column(rows, (row) => row.key)}::uuid[], ${column(rows, (row) => row.contentHash)}::uuid[],
-      ${column(rows, (row) => row.chatId)}::uuid[], ${column(rows, (row) => row.messageId)}::uuid[],
-      ${column(rows, (row) => row.decisionId)}::uuid[], ${column(rows, (row) => row.sequence)}::int8[],
-      ${column(rows, (row) => new Date(row.at).toISOString())}::timestamptz[],
-      ${column(rows, (row) => row.tenantId)}::text[], ${column(rows, (row) => row.actorId)}::text[],
-      ${column(rows, (row) => row.rest)}::text[]) AS w
+    FROM unnest(${column(rows, ({ key }) => key)}::uuid[], ${column(rows, ({ row }) => row.contentHash)}::uuid[],
+      ${column(rows, ({ row }) => row.chatId)}::uuid[], ${column(rows, ({ row }) => row.messageId)}::uuid[],
+      ${column(rows, ({ row }) => row.decisionId)}::uuid[], ${column(rows, ({ row }) => row.sequence)}::int8[],
+      ${column(rows, ({ record }) => time(record.at))}::timestamptz[],
+      ${column(rows, ({ record }) => record.tenantId)}::text[], ${column(rows, ({ record }) => record.actorId)}::text[],
+      ${column(rows, ({ row }) => row.rest)}::text[]) AS w
     ON CONFLICT DO NOTHING RETURNING 1`;
 }
 

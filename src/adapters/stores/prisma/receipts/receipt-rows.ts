@@ -5,7 +5,7 @@
 import type { ReceiptKey, ReceiptRecord, StoredReceipt } from '../../../../application/ports/store/command-store.js';
 import { UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
 import type { Receipt } from '../../../../contract/messages/receipts.js';
-import { hex } from '../columns.js';
+import { time } from '../columns.js';
 import { Prisma } from '../generated/client.js';
 import { milliseconds } from '../rows.js';
 
@@ -30,24 +30,31 @@ export const RECEIPT_COLUMNS =
 export function toReceiptRow(record: ReceiptRecord): ReceiptRow {
   const { receipt } = record;
   const row: ReceiptRow = {
-    contentHash: hex(record.contentHash),
-    chatId: uuidOrNull(receipt.chatId),
-    messageId: uuidOrNull(receipt.messageId),
-    decisionId: uuidOrNull(receipt.decisionId),
+    contentHash: record.contentHash,
+    chatId: receipt.chatId,
+    messageId: receipt.messageId,
+    // The others are UUIDs by the contract. PostgreSQL returns a UUID in canonical form, so another form is not one here.
+    decisionId: receipt.decisionId !== null && UUID_PATTERN.test(receipt.decisionId) ? receipt.decisionId : null,
     sequence: Number.isSafeInteger(receipt.sequence) ? receipt.sequence : null,
     at: record.at.getTime(),
     rest: '',
   };
-  const usual = usualReceipt(record, row);
-  const rest = Object.entries(receipt).filter(([field, value]) => usual[field as keyof Receipt] !== value);
-  return rest.length === 0 ? row : { ...row, rest: JSON.stringify(Object.fromEntries(rest)) };
+  const usual = usualReceipt(record, row, time(record.at));
+  let rest: { [field in keyof Receipt]?: unknown } | undefined;
+  // No list of entries: this runs for every command.
+  for (const name in receipt) {
+    const field = name as keyof Receipt;
+    if (receipt[field] !== usual[field]) rest = { ...rest, [field]: receipt[field] };
+  }
+  if (rest !== undefined) row.rest = JSON.stringify(rest);
+  return row;
 }
 
 /** @param key the key by which the row was found */
 export function toStoredReceipt(key: ReceiptKey, row: ReceiptRow): StoredReceipt {
-  const usual = usualReceipt(key, row);
+  const usual = usualReceipt(key, row, new Date(row.at).toISOString());
   return {
-    contentHash: new Uint8Array(Buffer.from(row.contentHash.replaceAll('-', ''), 'hex')),
+    contentHash: row.contentHash.replaceAll('-', ''),
     receipt: row.rest === '' ? usual : { ...usual, ...(JSON.parse(row.rest) as Partial<Receipt>) },
   };
 }
@@ -55,7 +62,8 @@ export function toStoredReceipt(key: ReceiptKey, row: ReceiptRow): StoredReceipt
 /** The receipt of an accepted `message.send` with these columns. Its fields are in the order of `acceptedReceipt`. */
 function usualReceipt(
   { commandId, tenantId }: ReceiptKey,
-  { chatId, messageId, decisionId, sequence, at }: ReceiptRow,
+  { chatId, messageId, decisionId, sequence }: ReceiptRow,
+  at: string,
 ): Receipt {
   return {
     commandId,
@@ -65,13 +73,8 @@ function usualReceipt(
     chatId,
     messageId,
     sequence,
-    at: new Date(at).toISOString(),
+    at,
     decisionId,
     replayed: false,
   };
-}
-
-/** PostgreSQL returns a UUID in canonical form, so one in another form is not stored as such. */
-function uuidOrNull(id: string | null): string | null {
-  return id !== null && UUID_PATTERN.test(id) ? id : null;
 }
