@@ -104,7 +104,7 @@ describe('The client package', function () {
     const exported = Object.values(client.manifest.exports).flatMap((entry) =>
       typeof entry === 'string' ? [entry] : Object.values(entry),
     );
-    expect(exported).to.have.length(5);
+    expect(exported).to.have.length(7);
     for (const path of exported) expect(existsSync(join(installed, path)), path).to.equal(true);
     expect(readdirSync(installed)).to.have.members(['LICENSE', 'README.md', 'dist', 'package.json']);
     expect(readdirSync(join(installed, 'dist'))).to.have.members(['client', 'contract']);
