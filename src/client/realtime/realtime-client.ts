@@ -301,14 +301,10 @@ export class RealtimeClient {
 
   #closed(link: Link, socketCode: number, socketReason: string): void {
     if (this.#link !== link) return;
-    const {
-      code,
-      reason,
-      detail = '',
-      retryAfterMs,
-    } = link.bye ?? {
+    const bye: Pick<ServerFrameOf<'bye'>, 'code' | 'reason' | 'detail' | 'retryAfterMs'> = link.bye ?? {
       ...{ code: socketCode, reason: socketReason, retryAfterMs: null },
     };
+    const { code, reason, detail = '', retryAfterMs } = bye;
     const text = `the gateway closed the connection: ${code} ${reason} ${detail}`.trimEnd();
     const options = { closeCode: code, retryAfterMs };
     switch (afterClose(code)) {
