@@ -61,6 +61,7 @@ export class CommandQueue {
   readonly #lanes = new Map<string, Waiting[]>();
   readonly #due: Alarm;
   #bytes = 0;
+  #isClosed = false;
   #send: ((text: string) => void) | null = null;
   #limits: CommandLimits = REALTIME_LIMITS;
   #tokens = 0;
@@ -91,6 +92,7 @@ export class CommandQueue {
     const text = JSON.stringify(frame);
     const bytes = utf8Bytes(text);
     const failed = (code: CommandFailure) => Promise.reject(new CommandFailed(code, id, false));
+    if (this.#isClosed) return failed('closed');
     if (this.#waiting.has(id)) return failed('duplicate_id');
     if (bytes > this.#limits.frameMaxBytes) return failed('too_large');
     if (this.#waiting.size >= this.maxCommands || this.#bytes + bytes > this.maxBytes) return failed('queue_full');
@@ -148,6 +150,7 @@ export class CommandQueue {
 
   /** Ends all commands. */
   close(cause?: unknown): void {
+    this.#isClosed = true;
     this.disconnected();
     for (const command of [...this.#waiting.values()]) this.#fail(command, 'closed', cause);
   }
