@@ -106,10 +106,14 @@ export class Feed {
     return [{ kind: 'owner', owner: this.#owner }];
   }
 
-  /** Returns the changes, or null if the gateway says that nothing is missing, and something is. */
-  apply(frame: FeedFrame): FeedChange[] | null {
+  /**
+   * Returns the changes. `gap`: the gateway says that nothing is missing, and something is; a walk from the resume
+   * token brings it. `hole`: such a walk does not bring it. Only a walk from nothing does.
+   */
+  apply(frame: FeedFrame): FeedChange[] | 'gap' | 'hole' {
     switch (frame.t) {
       case 'sync':
+        if (frame.page.items.some((item) => this.#hasHole(item))) return 'hole';
         this.#token = frame.page.next;
         return [
           ...frame.page.items.flatMap((item) => this.#applyItem(item)),
@@ -122,16 +126,32 @@ export class Feed {
           this.#fallBehind(frame.chatId, frame.lastSequence, true);
         return [];
       case 'mark':
-        if (this.#behind.size > 0) return null;
+        if (this.#behind.size > 0) return 'gap';
         this.#token = frame.token;
         return [{ kind: 'token', token: frame.token }];
       case 'resync':
-        if (frame.scope !== 'all') return [];
-        this.#sequences.clear();
-        this.#behind.clear();
-        this.#token = null;
-        return [{ kind: 'clear' }];
+        return frame.scope === 'all' ? this.clear() : [];
     }
+  }
+
+  /** Drops everything. */
+  clear(): FeedChange[] {
+    this.#sequences.clear();
+    this.#behind.clear();
+    this.#token = null;
+    return [{ kind: 'clear' }];
+  }
+
+  /**
+   * Whether events of the chat are missing before those of the item. If the chat's history has just become invisible,
+   * it looks the same, and the next walk would begin the chat anew: a walk from nothing is right then, too.
+   */
+  #hasHole(item: SyncItem): boolean {
+    if ('left' in item || item.reset) return false;
+    const last = this.#sequences.get(item.chatId);
+    const next = (item.events as FeedEvent[]).map(({ data }) => (data as ChatEventData).sequence ?? 0);
+    const [first] = next.filter((sequence) => sequence > (last ?? 0));
+    return last !== undefined && first !== undefined && first > last + 1;
   }
 
   #applyItem(item: SyncItem): FeedChange[] {
@@ -148,7 +168,6 @@ export class Feed {
     changes.push({ kind: 'chat', chat: item.chat });
     for (const event of item.events as FeedEvent[]) {
       const sequence = (event.data as ChatEventData).sequence ?? null;
-      // Sync decides what a member sees, so a jump is no gap here: the history can have become invisible.
       if (sequence === null || sequence <= (this.#sequences.get(chatId) ?? 0)) continue;
       this.#advance(chatId, sequence);
       changes.push({ kind: 'event', event, sequence });

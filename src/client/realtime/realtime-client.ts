@@ -481,12 +481,17 @@ export class RealtimeClient {
     }
     const changes = feed.claim(hello);
     const frames: FeedFrame[] = [];
+    let failure: 'gap' | 'hole' | null = null;
     for (const { frame } of batch) {
       const more = feed.apply(frame);
-      if (more === null) break;
+      if (typeof more === 'string') {
+        failure = more;
+        break;
+      }
       changes.push(...more);
       frames.push(frame);
     }
+    if (failure === 'hole') changes.push(...feed.clear());
     try {
       if (changes.length > 0) await this.#store.apply(changes);
     } catch (cause) {
@@ -499,8 +504,9 @@ export class RealtimeClient {
     this.#announce(changes, frames);
     if (this.#link !== link) return;
     this.#acknowledge(link, frames);
-    if (frames.length === batch.length) this.#watchGaps(link, feed);
-    else this.#lose(link, new RealtimeError('gap', 'events are missing before a mark'));
+    if (failure === null) this.#watchGaps(link, feed);
+    else
+      this.#lose(link, new RealtimeError('gap', `events are missing before a ${failure === 'gap' ? 'mark' : 'page'}`));
   }
 
   #announce(changes: readonly FeedChange[], frames: readonly FeedFrame[]): void {

@@ -115,16 +115,22 @@ export class ChatWorld {
     const message = chat.messages[this.random(chat.messages.length)];
     switch (this.random(16)) {
       case 0:
-        return this.edit(chat, message);
+        this.edit(chat, message);
+        return;
       case 1:
-        return this.remove(chat, message, this.random(2) === 0 ? 'soft' : 'hard');
+        this.remove(chat, message, this.random(2) === 0 ? 'soft' : 'hard');
+        return;
       case 2:
       case 3:
-        return this.react(chat, message, actor, EMOJI[this.random(EMOJI.length)] ?? '');
+        this.react(chat, message, actor, EMOJI[this.random(EMOJI.length)] ?? '');
+        return;
       case 4:
-        return this.member(chat, OTHERS[this.random(OTHERS.length)] ?? 'bob');
+        this.member(chat, OTHERS[this.random(OTHERS.length)] ?? 'bob');
+        return;
       case 5:
-        return this.random(2) === 0 ? this.member(chat, ALICE) : this.role(chat);
+        if (this.random(2) === 0) this.member(chat, ALICE);
+        else this.role(chat);
+        return;
       case 6:
         chat.title = `title ${this.position}`;
         this.log(chat, 'chat.updated', this.stateOf(chat), actor);
@@ -134,9 +140,11 @@ export class ChatWorld {
         this.log(chat, chat.archived ? 'chat.archived' : 'chat.unarchived', {}, actor);
         return;
       case 8:
-        return this.read(chat, ALICE);
+        this.read(chat, ALICE);
+        return;
       case 9:
-        return this.read(chat, 'bob');
+        this.read(chat, 'bob');
+        return;
       case 10:
         if (!chat.members.has(ALICE)) return;
         chat.hidden = !chat.hidden;

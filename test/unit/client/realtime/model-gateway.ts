@@ -45,8 +45,13 @@ class ModelConnection {
       return;
     }
     const { storeId, progress } = JSON.parse(since) as { storeId: number; progress: Progress };
-    if (storeId === this.world.storeId) this.base = progress;
-    else this.resetAll('token');
+    if (storeId !== this.world.storeId) {
+      this.resetAll('token');
+      return;
+    }
+    this.base = progress;
+    // The rest of this walk does not cover what happened before this connection.
+    this.walking.again = progress.walk !== null && !this.gateway.plants.has('resumed walk');
   }
 
   get isIdle(): boolean {
@@ -83,7 +88,10 @@ class ModelConnection {
   }
 
   resync(reason: 'slow' | 'gap' | 'chat' | 'open' | 'restored' | 'token', scope: 'mark' | 'all'): void {
-    if (this.walking !== null && scope === 'mark') return;
+    if (this.walking !== null && scope === 'mark') {
+      this.walking.again = true;
+      return;
+    }
     this.walking ??= { again: false, buffer: [] };
     this.scripted.send({ t: 'resync', reason, scope });
     this.gateway.sent('resync');
@@ -123,7 +131,8 @@ class ModelConnection {
     const { walking } = this;
     if (page.hasMore || walking === null) return;
     const cut = progress.from ?? 0;
-    for (const [chatId, { position }] of this.missed) if (position <= cut) this.missed.delete(chatId);
+    for (const [chatId, { position }] of this.missed)
+      if (position <= cut || this.gateway.plants.has('missed')) this.missed.delete(chatId);
     const rest = walking.buffer.filter(({ position }) => position > cut);
     if (walking.again) {
       this.walking = { again: false, buffer: rest };
@@ -140,9 +149,17 @@ class ModelConnection {
   }
 }
 
+export type GatewayPlant =
+  /** A walk that was resumed in its middle ends without another one. */
+  | 'resumed walk'
+  /** The end of a walk forgets what it did not push meanwhile, also after its cut. */
+  | 'missed';
+
 export class ModelGateway {
   readonly connections: ModelConnection[] = [];
   onSent: (kind: Kind) => void = () => undefined;
+  /** Bugs of this gateway. */
+  readonly plants = new Set<GatewayPlant>();
 
   private constructor(
     private readonly server: ScriptedGateway,

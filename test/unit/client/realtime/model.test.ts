@@ -15,7 +15,7 @@ import { connectRealtime, type RealtimeClient } from '../../../../src/client/rea
 import { eventually } from '../../../support/eventually.js';
 import { ChatWorld, type Random } from './chat-world.js';
 import { fastTime } from './manual-time.js';
-import { KINDS, type Kind, ModelGateway } from './model-gateway.js';
+import { type GatewayPlant, KINDS, type Kind, ModelGateway } from './model-gateway.js';
 
 const RUNS = 25;
 const STEPS = 150;
@@ -52,7 +52,10 @@ class Disk extends MemoryStorage {
       if (!isAlive) throw new Error('the process was killed');
     };
     const storage: ChatStorage = {
-      load: async () => (check(), this.load()),
+      load: async () => {
+        check();
+        return this.load();
+      },
       commit: async (write) => {
         check();
         await this.commitOrFail(write);
@@ -95,6 +98,7 @@ interface Plant {
   tearsTransactions?: boolean;
   /** Between the client and its store. */
   wrap?(store: ChatStore): FeedStore;
+  gateway?: GatewayPlant;
 }
 
 const without = (kind: FeedChange['kind']) => (store: ChatStore) => ({
@@ -114,6 +118,8 @@ const PLANTS: Record<string, Plant> = {
   'a chat that was left is kept': { wrap: without('left') },
   'a restored store keeps the old chats': { wrap: without('clear') },
   'the state of the chat is not taken from sync': { wrap: without('chat') },
+  'the gateway ends a resumed walk at its old cut': { gateway: 'resumed walk' },
+  'the gateway forgets what it withheld during a walk': { gateway: 'missed' },
 };
 
 describe('A realtime client and its chat store', function () {
@@ -144,6 +150,7 @@ async function run(seed: number, plant: Plant, crashes: Map<Kind, number>, withi
   const random = randomOf(seed);
   const world = new ChatWorld(random);
   const gateway = await ModelGateway.start(world);
+  if (plant.gateway !== undefined) gateway.plants.add(plant.gateway);
   const disk = new Disk(random);
   disk.tearsTransactions = plant.tearsTransactions === true;
   const faults: string[] = [];
