@@ -33,6 +33,7 @@ const homes = [
     ],
     homes: ['adapters/apis/http'],
   },
+  { libraries: ['ws', '@types/ws'], homes: ['adapters/apis/realtime'] },
   { libraries: ['rate-limiter-flexible'], homes: ['adapters/quotas'] },
   {
     libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'],
@@ -63,6 +64,7 @@ const APPLICATION = {
   retention: ['ports', 'runtime'],
   coordinator: ['processing', 'cluster', 'retention', 'ports', 'runtime'],
   gateway: ['idempotency', 'ports', 'runtime'],
+  realtime: ['gateway', 'queries', 'outbox', 'policy', 'ports', 'runtime'],
   queries: ['policy', 'ports', 'runtime'],
   archive: ['ports', 'runtime'],
   relay: ['outbox', 'policy', 'ports', 'runtime'],
@@ -72,7 +74,15 @@ const APPLICATION = {
 
 /** No adapter imports another one. */
 const ADAPTERS = [
-  ...['transports/amqp', 'transports/in-process', 'stores/prisma', 'stores/memory', 'sinks/json-lines', 'apis/http'],
+  ...[
+    'transports/amqp',
+    'transports/in-process',
+    'stores/prisma',
+    'stores/memory',
+    'sinks/json-lines',
+    'apis/http',
+    'apis/realtime',
+  ],
   ...['policy', 'auth', 'quotas', 'telemetry'],
 ];
 

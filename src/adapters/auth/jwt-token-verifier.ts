@@ -66,7 +66,8 @@ export class JwtTokenVerifier implements TokenVerifier {
     if (tenantId === undefined) return { ok: false, reason: `the token lacks the claim ${tenant}` };
     if (typeof tenantId !== 'string' || !TENANT_ID_PATTERN.test(tenantId))
       return { ok: false, reason: `the token's claim ${tenant} is not a tenant id: ${TENANT_ID_RULE}` };
-    return { ok: true, actor: { tenantId, userId }, claims: this.furtherClaims(claims) };
+    const expiresAt = typeof claims.exp === 'number' ? { expiresAt: new Date(claims.exp * 1000) } : {};
+    return { ok: true, actor: { tenantId, userId }, claims: this.furtherClaims(claims), ...expiresAt };
   }
 
   /** Texts, numbers, booleans and lists of texts keep their value. For other types only the existence is kept. */

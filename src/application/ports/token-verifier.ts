@@ -11,10 +11,12 @@ export interface ProvenActor {
 }
 
 /**
- * `claims` are the other claims of the token, for the policy. `reason` is one line for the response and never contains
+ * `claims` are the other claims of the token, for the policy. `expiresAt` is absent if the token does not expire. `reason` is one line for the response and never contains
  * the token.
  */
-export type TokenVerification = { ok: true; actor: ProvenActor; claims: Claims } | { ok: false; reason: string };
+export type TokenVerification =
+  | { ok: true; actor: ProvenActor; claims: Claims; expiresAt?: Date }
+  | { ok: false; reason: string };
 
 export interface TokenVerifierOptions {
   /** A token that expired by less than this is still accepted. */

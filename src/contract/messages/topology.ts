@@ -61,6 +61,8 @@ export const names = {
   events: (namespace: string) => `${namespace}.events`,
   /** Copies of events for readers of the live feed. */
   live: (namespace: string) => `${namespace}.live`,
+  /** Typing and presence, between gateways. Transient; a gateway declares it. */
+  ephemeral: (namespace: string) => `${namespace}.ephemeral`,
   deadLetters: (namespace: string) => `${namespace}.dead-letters`,
   replies: (namespace: string) => `${namespace}.replies.`,
   /** Prefix of the reply queues of REST, one for each process and connection. */
@@ -119,6 +121,17 @@ export function liveQueue(namespace: string, id: string): QueueDeclaration {
   return {
     name: `${names.live(namespace)}.${id}`,
     arguments: { 'x-max-length-bytes': LIVE_QUEUE_MAX_BYTES, 'x-overflow': 'drop-head' },
+  };
+}
+
+/** Maximum size of a gateway's queue of ephemeral messages. Above this, the oldest are dropped. */
+export const EPHEMERAL_QUEUE_MAX_BYTES = 4 * 1024 * 1024;
+
+/** The queue in which one gateway receives typing and presence: exclusive, deleted with its connection. */
+export function ephemeralQueue(namespace: string, id: string): QueueDeclaration {
+  return {
+    name: `${names.ephemeral(namespace)}.${id}`,
+    arguments: { 'x-max-length-bytes': EPHEMERAL_QUEUE_MAX_BYTES, 'x-overflow': 'drop-head' },
   };
 }
 

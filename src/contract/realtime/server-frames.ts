@@ -59,7 +59,7 @@ export const serverFrame = {
           'If there is nothing else to send for this time, the gateway sends `beat`. A client that hears nothing for 2.5 times as long connects again.',
       }),
       maxUnacked: z.int().min(1).meta({ description: 'Maximum number of pushes that are not acknowledged.' }),
-      tokenExpiresAt: rfc3339.meta({
+      tokenExpiresAt: rfc3339.nullable().meta({
         description: 'The connection is closed with 4401 then, unless `auth` renews it.',
       }),
       limits: z.object({

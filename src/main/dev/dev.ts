@@ -14,6 +14,7 @@ import { rethrowAsStartupError, StartupError } from '../../infrastructure/proces
 import { connectOnce } from '../cli/connect-broker.js';
 import { OpsService, type ProcessBasics, processBasics } from '../observability.js';
 import { policyService } from '../policy/policy-service.js';
+import { HttpPort } from '../roles/http-port.js';
 import { roles } from '../roles/registry.js';
 import type { RoleContext } from '../roles/role.js';
 import { newWorkerId } from '../roles/worker-id.js';
@@ -105,10 +106,11 @@ async function* devServices(
   if (wanted.rabbitmq) explainOtherStore(transport, join(dataDir, 'rabbitmq'));
   const policy = policyService(settings, basics, store);
   const ports = new Map<string, number>();
+  const onListening = (role: string, listening: number) => void ports.set(role, listening);
+  const http = new HttpPort({ port, host, logger: basics.logger, onListening });
   const context: RoleContext<Settings> = {
     ...{ ...basics, settings, store, transport, policy: policy.current, quotas: policy.quotas },
-    ...{ workerId, host, failpoints },
-    onListening: (role, listening) => void ports.set(role, listening),
+    ...{ workerId, host, http, failpoints },
   };
   context.tryOut = devTryOut(context);
   yield store;
@@ -125,6 +127,7 @@ async function* devServices(
     basics.health.add(parts.health.name, parts.health.check);
     yield* parts.services;
   }
+  yield http;
   yield service('welcome', async () => {
     const shown: Addresses = {
       ...{ host, restPort: ports.get('api') ?? port, dataDir, opsPort: ops.port },

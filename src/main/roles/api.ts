@@ -1,32 +1,15 @@
-import type { RestServer } from '../../adapters/apis/http/rest-server.js';
 import { variable } from '../../infrastructure/config/config.js';
-import { duration, integer, port } from '../../infrastructure/config/config-values.js';
+import { duration, integer } from '../../infrastructure/config/config-values.js';
 import { service } from '../../infrastructure/process/service-runner.js';
-import { rethrowAsStartupError } from '../../infrastructure/process/startup-error.js';
 import { topologySettings } from '../settings/topology-settings.js';
 import { BROKER, DATABASE, TOKEN_KEYS } from './needs.js';
 import { defineRole } from './role.js';
-
-/** `https://chat.example, https://example:8080`: in the notation of browsers, without a path. */
-function origins(value: string): string[] {
-  const all = value.split(',').map((origin) => origin.trim());
-  if (all.some((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin))
-    throw new Error('must be origins such as https://chat.example, separated by commas');
-  return all;
-}
 
 /** REST: queries from the store; commands through the gateway of the transport. */
 export const api = defineRole({
   name: 'api',
   summary: 'serve REST; roles can be combined: parley worker api',
   variables: {
-    port: variable({ name: 'PORT', parse: port, default: '8002', describe: 'TCP port of the REST API' }),
-    receiptTimeoutMs: variable({
-      name: 'RECEIPT_TIMEOUT',
-      parse: duration({ max: 60_000 }),
-      default: '5s',
-      describe: 'Time that REST waits for the receipt of a command before it answers 202',
-    }),
     rateLimitRequests: variable({
       name: 'REST_RATE_LIMIT',
       parse: integer({ min: 1 }),
@@ -52,25 +35,18 @@ export const api = defineRole({
       describe:
         'Maximum number of concurrent REST searches of one caller, per process; further searches wait up to 2 s',
     }),
-    allowedOrigins: variable({
-      name: 'CORS_ORIGINS',
-      parse: origins,
-      describe: 'Origins of the browser applications that may call REST, separated by commas. If unset: none',
-    }),
   },
   needs: [DATABASE, BROKER, TOKEN_KEYS],
 
   async compose(context) {
     const { createApi } = await import('../../adapters/apis/http/api.js');
     const { API_DEFAULTS } = await import('../../adapters/apis/http/api-settings.js');
-    const { RestServer } = await import('../../adapters/apis/http/rest-server.js');
     const { MemoryCallerLimiter } = await import('../../adapters/quotas/memory-caller-limiter.js');
     const { PolicyEnforcementPoint } = await import('../../application/policy/enforcement.js');
     const { documentOf } = await import('../policy/policy-file.js');
     const { tokenVerifierOf } = await import('../token-verifier.js');
 
-    const { settings, store, transport, policy, host, onListening, tryOut, logger, health, metrics } = context;
-    let server: RestServer | null = null;
+    const { settings, store, transport, policy, http, tryOut, logger, health, metrics } = context;
     const start = async () => {
       const app = createApi({
         queries: store.queries,
@@ -102,17 +78,11 @@ export const api = defineRole({
           allowedOrigins: settings.allowedOrigins ?? [],
         },
       });
-      const listening = new RestServer(app, { port: settings.port, host }, logger);
-      await listening.start().catch(rethrowAsStartupError);
-      server = listening;
-      onListening?.('api', listening.port);
+      http.serve(app);
     };
     return {
-      services: [service('api', start, async () => server?.stop())],
-      health: {
-        name: 'rest',
-        check: () => (server === null ? { ok: false, detail: 'starting' } : { ok: true, detail: 'listens' }),
-      },
+      services: [service('api', start)],
+      health: { name: 'rest', check: () => http.health },
     };
   },
 });

@@ -3,12 +3,13 @@ import type { Values } from '../../infrastructure/config/config.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
 import { variablesOf } from '../settings/variables-of.js';
 import { api } from './api.js';
+import { gateway } from './gateway.js';
 import { indexer } from './indexer.js';
 import { relay } from './relay.js';
 import type { Role } from './role.js';
 import { worker } from './worker.js';
 
-const all = [worker, api, relay, indexer] as const;
+const all = [worker, api, gateway, relay, indexer] as const;
 
 export type RoleName = (typeof all)[number]['name'];
 export const roleVariables = variablesOf(all);

@@ -10,6 +10,7 @@ import type { ProcessBasics } from '../observability.js';
 import type { SharedSettings } from '../settings/shared-settings.js';
 import type { Store } from '../stores/store.js';
 import type { Transport } from '../transports/transport.js';
+import type { HttpPort } from './http-port.js';
 import type { Need } from './needs.js';
 
 /** What the roles of a process have in common. Their services start after the store, the policy and the transport. */
@@ -25,8 +26,8 @@ export interface RoleContext<S extends SharedSettings = SharedSettings> extends 
   host: string;
   /** For tests that stop a worker at a named point. */
   failpoints?: Failpoints | undefined;
-  /** Called when a role listens on a port. */
-  onListening?(role: string, port: number): void;
+  /** The REST port, which the roles of the process share. It is started after them. */
+  http: HttpPort;
   /** The data with which `/docs` can be tried out. `dev` provides it. */
   tryOut?: PrepareTryOut | undefined;
 }

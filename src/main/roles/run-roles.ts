@@ -6,6 +6,7 @@ import { policyService } from '../policy/policy-service.js';
 import { requireSettings } from '../settings.js';
 import { storeKind } from '../stores/registry.js';
 import { DEFAULT_TRANSPORT, transportKind } from '../transports/registry.js';
+import { HttpPort } from './http-port.js';
 import { rolesNamed } from './registry.js';
 import { newWorkerId } from './worker-id.js';
 
@@ -35,8 +36,9 @@ export async function runRoles(names: readonly string[], failpoints?: Failpoints
     : null;
   const policy = policyService(settings, basics, store);
   const { current, quotas } = policy;
+  const http = new HttpPort({ port: settings.port, host, logger: basics.logger });
   const context = {
-    ...{ ...basics, settings, store, policy: current, quotas, workerId, host, failpoints },
+    ...{ ...basics, settings, store, policy: current, quotas, workerId, host, http, failpoints },
     get transport() {
       if (transport === null) throw new Error(`none of these roles uses a transport: ${names.join(', ')}`);
       return transport;
@@ -49,5 +51,6 @@ export async function runRoles(names: readonly string[], failpoints?: Failpoints
     basics.health.add(parts.health.name, parts.health.check);
     services.push(...parts.services);
   }
+  services.push(http);
   await runServices(services, { logger: basics.logger });
 }

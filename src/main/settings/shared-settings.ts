@@ -3,6 +3,7 @@ import { type Values, variable } from '../../infrastructure/config/config.js';
 import { integer, oneOf, port, share, text, url } from '../../infrastructure/config/config-values.js';
 import { storeNames, storeVariables } from '../stores/registry.js';
 import { transportNames, transportVariables } from '../transports/registry.js';
+import { httpVariables } from './http-settings.js';
 import { topologyVariables } from './topology-settings.js';
 
 const CLAIM_NAME = /^[!-~]{1,256}$/;
@@ -12,6 +13,7 @@ export const sharedVariables = {
   ...storeVariables,
   ...transportVariables,
   ...topologyVariables,
+  ...httpVariables,
   opsPort: variable({
     name: 'OPS_PORT',
     parse: port,

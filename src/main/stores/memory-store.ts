@@ -11,6 +11,7 @@ import { MemoryTransportState } from '../../adapters/stores/memory/memory-transp
 import { MemoryChatHistory } from '../../adapters/stores/memory/queries/memory-chat-history.js';
 import { MemoryChatQueries } from '../../adapters/stores/memory/queries/memory-chat-queries.js';
 import { MemoryMessageSearch } from '../../adapters/stores/memory/queries/memory-message-search.js';
+import { MemoryRealtimeReads } from '../../adapters/stores/memory/queries/memory-realtime-reads.js';
 import { MemorySyncLog } from '../../adapters/stores/memory/queries/memory-sync-log.js';
 import { recordFleetSettings } from './record-fleet-settings.js';
 import type { StoreIdentity, StoreOptions, StoreService } from './store.js';
@@ -26,6 +27,7 @@ export class MemoryStore implements StoreService {
   readonly search: MemoryMessageSearch;
   readonly searchIndex = null;
   readonly syncLog: MemorySyncLog;
+  readonly realtime: MemoryRealtimeReads;
   readonly decisions: MemoryDecisionLog;
   readonly registry: MemoryPartitionRegistry;
   readonly liveReaders: MemoryLiveReaders;
@@ -46,6 +48,7 @@ export class MemoryStore implements StoreService {
     this.history = new MemoryChatHistory(tables);
     this.search = new MemoryMessageSearch(tables);
     this.syncLog = new MemorySyncLog(tables);
+    this.realtime = new MemoryRealtimeReads(tables);
     this.decisions = new MemoryDecisionLog(tables);
     this.registry = new MemoryPartitionRegistry(tables);
     this.liveReaders = new MemoryLiveReaders(tables);

@@ -17,6 +17,7 @@ import { PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-i
 import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../adapters/stores/prisma/queries/prisma-chat-queries.js';
+import { PrismaRealtimeReads } from '../../adapters/stores/prisma/queries/prisma-realtime-reads.js';
 import { PrismaMessageSearch } from '../../adapters/stores/prisma/search/prisma-message-search.js';
 import { PrismaSearchIndex } from '../../adapters/stores/prisma/search/prisma-search-index.js';
 import { PrismaSearchSwitch } from '../../adapters/stores/prisma/search/prisma-search-switch.js';
@@ -24,6 +25,7 @@ import { WORKER_ALIVE_MS } from '../../application/coordinator/worker.js';
 import type { ChatHistory } from '../../application/ports/queries/chat-history.js';
 import type { ChatQueries } from '../../application/ports/queries/chat-queries.js';
 import type { MessageSearch } from '../../application/ports/queries/message-search.js';
+import type { RealtimeReads } from '../../application/ports/queries/realtime-reads.js';
 import type { SyncLog } from '../../application/ports/queries/sync-log.js';
 import type { CommandStore } from '../../application/ports/store/command-store.js';
 import type { DecisionLog } from '../../application/ports/store/decision-log.js';
@@ -66,6 +68,7 @@ export class PostgresStore implements StoreService {
   readonly search: MessageSearch | null;
   readonly searchIndex: SearchIndex | null;
   readonly syncLog: SyncLog;
+  readonly realtime: RealtimeReads;
   readonly decisions: DecisionLog;
   readonly registry: PartitionRegistry;
   readonly liveReaders: LiveReaders;
@@ -117,6 +120,7 @@ export class PostgresStore implements StoreService {
     this.search = hasSearch ? new PrismaMessageSearch(searches) : null;
     this.searchIndex = hasSearch ? new PrismaSearchIndex(relays) : null;
     this.syncLog = new PrismaSyncLog(reads);
+    this.realtime = new PrismaRealtimeReads(reads);
     this.decisions = new PrismaDecisionLog(reads);
     this.registry = new PrismaPartitionRegistry(leases);
     this.liveReaders = new PrismaLiveReaders(leases);

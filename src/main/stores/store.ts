@@ -3,6 +3,7 @@ import type { Placement } from '../../adapters/stores/prisma/prisma-store-identi
 import type { ChatHistory } from '../../application/ports/queries/chat-history.js';
 import type { ChatQueries } from '../../application/ports/queries/chat-queries.js';
 import type { MessageSearch } from '../../application/ports/queries/message-search.js';
+import type { RealtimeReads } from '../../application/ports/queries/realtime-reads.js';
 import type { SyncLog } from '../../application/ports/queries/sync-log.js';
 import type { CommandStore } from '../../application/ports/store/command-store.js';
 import type { DecisionLog } from '../../application/ports/store/decision-log.js';
@@ -30,6 +31,8 @@ export interface Store {
   /** Called by a worker before it starts. False if live workers have another setting of `SEARCH`. */
   settleSearch(): Promise<boolean>;
   syncLog: SyncLog;
+  /** For gateways. */
+  realtime: RealtimeReads;
   decisions: DecisionLog;
   registry: PartitionRegistry;
   liveReaders: LiveReaders;

@@ -48,6 +48,7 @@ async function openAmqpTransport(options: TransportOptions): Promise<TransportSe
     source: transport.source,
     sink: transport.sink,
     live: transport.live,
+    ephemeral: transport.ephemeral,
     receipts: transport.receipts,
     deadLetters: transport.deadLetters,
     gateway: transport.gateway,

@@ -26,6 +26,7 @@ async function openInProcessTransport(options: TransportOptions): Promise<Transp
     source: transport.source,
     sink: transport.sink,
     live: transport.live,
+    ephemeral: transport.ephemeral,
     receipts: transport.receipts,
     deadLetters: transport.deadLetters,
     gateway: transport.gateway,

@@ -1,6 +1,7 @@
 /** A transport as the roles use it, and how a kind of transport is declared. */
 import type { Placement } from '../../adapters/stores/prisma/prisma-store-identity.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
+import type { EphemeralFeed } from '../../application/ports/transport/ephemeral-feed.js';
 import type { LiveFeed } from '../../application/ports/transport/live-feed.js';
 import type {
   CommandGateway,
@@ -20,6 +21,8 @@ export interface Transport {
   sink: EventSink;
   /** Null: the transport has no live feed (`TransportCapabilities.liveFeed`). */
   live: LiveFeed | null;
+  /** Null: the transport has none, and there is no typing and no presence. */
+  ephemeral: EphemeralFeed | null;
   receipts: ReceiptSender;
   deadLetters: DeadLetters;
   gateway: CommandGateway;

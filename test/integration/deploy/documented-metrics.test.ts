@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { RestMetrics } from '../../../src/adapters/apis/http/middleware/rest-metrics.js';
+import { RealtimeMetrics } from '../../../src/adapters/telemetry/realtime-metrics.js';
 import { RelayMetrics } from '../../../src/adapters/telemetry/relay-metrics.js';
 import { watchLiveFeed, watchTransport } from '../../../src/adapters/telemetry/transport-metrics.js';
 import { WorkerMetrics } from '../../../src/adapters/telemetry/worker-metrics.js';
@@ -13,7 +14,7 @@ import { projectFolder } from '../../support/services/services.js';
 
 const APPEARS_WITHIN_MS = 5_000;
 
-/** Every metric that a worker, a relay and REST have, each used once, by the names and labels that Prometheus sees. */
+/** Every metric that a worker, a relay, a gateway and REST have, each used once, by the names and labels that Prometheus sees. */
 async function scrape(): Promise<Map<string, Set<string>>> {
   const metrics = startMetrics('parley');
   const observer = new WorkerMetrics(metrics.meter);
@@ -63,6 +64,13 @@ async function scrape(): Promise<Map<string, Set<string>>> {
   relay.parked('c');
   relay.overtaken('c', 1);
   relay.tookOver('c');
+  const gateway = new RealtimeMetrics(metrics.meter);
+  gateway.watch(() => ({ connections: 1, unauthenticated: 0, users: 1, lag: 0, walksWaiting: 0 }));
+  gateway.pushed();
+  gateway.resynced('slow');
+  gateway.becameSlow();
+  gateway.closed('restart');
+  gateway.filled(1);
   const rest = new RestMetrics(metrics.meter);
   rest.began();
   rest.ended({ method: 'GET', route: '/v1/chats', status: 200, durationMs: 1 });
@@ -100,7 +108,7 @@ function read(text: string): Map<string, Set<string>> {
 }
 
 describe('docs/metrics.md', () => {
-  it('lists every metric of a worker, a relay and REST with its labels, and no other', async () => {
+  it('lists every metric of a worker, a relay, a gateway and REST with its labels, and no other', async () => {
     const guide = readFileSync(join(projectFolder, 'docs', 'metrics.md'), 'utf8');
     const documented = new Map<string, Set<string>>();
     for (const [, names = '', labels = ''] of guide.matchAll(

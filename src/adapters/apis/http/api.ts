@@ -49,6 +49,7 @@ import { traceOf } from './middleware/request-trace.js';
 import { RestMetrics } from './middleware/rest-metrics.js';
 import { Cursors } from './paging/cursor.js';
 import { noSuchPath, problemAnswer, writeAnswer } from './response.js';
+import { SyncPageReader } from './sync-pages.js';
 
 export interface ApiDependencies {
   queries: ChatQueries;
@@ -112,7 +113,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     ...messageQueryHandlers(history, viewing, cursors),
     ...searchHandlers(search, viewing, cursors),
     ...eventQueryHandlers(history, viewing, audiences, rendering),
-    ...syncHandlers(syncLog, viewing, cursors, audiences, rendering),
+    ...syncHandlers(new SyncPageReader(syncLog, viewing, cursors, audiences, rendering)),
     ...userHandlers(queries, viewing, commands),
     ...decisionHandlers(asking),
     ...chatCommandHandlers(commands, cursorSecret),

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import type { Service } from '../../../infrastructure/process/service-runner.js';
 import { PROBLEM_CONTENT_TYPE, problemDocument } from './response.js';
@@ -19,6 +20,8 @@ export interface RestServerOptions {
   port: number;
   host: string;
   closeTimeoutMs?: number;
+  /** For requests to change the protocol. If absent, they are handled as if they did not ask for it. */
+  onUpgrade?: ((request: IncomingMessage, socket: Duplex, head: Buffer) => void) | undefined;
 }
 
 /** The state of an open connection. */
@@ -57,6 +60,7 @@ export class RestServer implements Service {
     this.server.on('connection', (connection) => this.trackConnection(connection));
     this.server.on('request', (request, response) => this.trackResponse(request, response));
     this.server.on('request', app);
+    if (options.onUpgrade !== undefined) this.server.on('upgrade', options.onUpgrade);
     // An unknown expectation is ignored (RFC 9110, section 10.1.1 allows that).
     this.server.on('checkExpectation', (request, response) => this.server.emit('request', request, response));
     this.server.on('clientError', (fault, socket) => this.endBroken(fault, socket as Socket));

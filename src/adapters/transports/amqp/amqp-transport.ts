@@ -8,6 +8,7 @@ import { ConnectionAway, describeFailure } from '../../../infrastructure/amqp/am
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { AmqpCommandSource } from './consume/amqp-command-source.js';
 import { AmqpDeadLetters } from './dead-letters/amqp-dead-letters.js';
+import { AmqpEphemeralFeed } from './live/amqp-ephemeral-feed.js';
 import { AmqpLiveFeed } from './live/amqp-live-feed.js';
 import { AmqpCommandGateway } from './publish/amqp-command-gateway.js';
 import { AmqpEventSink, toEventsExchange } from './publish/amqp-event-sink.js';
@@ -53,6 +54,7 @@ export class AmqpTransport {
   readonly source: AmqpCommandSource;
   readonly sink: AmqpEventSink;
   readonly live: AmqpLiveFeed;
+  readonly ephemeral: AmqpEphemeralFeed;
   readonly receipts: AmqpReceiptSender;
   readonly deadLetters: AmqpDeadLetters;
   readonly gateway: AmqpCommandGateway;
@@ -116,6 +118,7 @@ export class AmqpTransport {
     });
     this.sink = new AmqpEventSink(this.#publish, toEventsExchange(namespace), logger, this.#backlog);
     this.live = new AmqpLiveFeed({ publish: this.#publish, consume: this.#consume }, namespace, logger);
+    this.ephemeral = new AmqpEphemeralFeed({ publish: this.#publish, consume: this.#consume }, namespace, logger);
     const routes = { rest: this.#publish, ...this.#receiptRoutes };
     this.receipts = new AmqpReceiptSender(routes, namespace, this.#counters, logger);
     this.deadLetters = new AmqpDeadLetters(this.#publisher, { namespace, workerId, ownUser, logger });
@@ -146,6 +149,7 @@ export class AmqpTransport {
       this.#backlog.stop(),
       this.receipts.close(),
       this.live.close(),
+      this.ephemeral.close(),
       this.#publisher.close(),
       this.gateway.close(),
     ]);

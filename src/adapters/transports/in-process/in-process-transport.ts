@@ -14,6 +14,7 @@ import {
 import type { IncomingCommand } from '../../../contract/messages/delivery.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { InProcessCommandGateway } from './in-process-command-gateway.js';
+import { InProcessEphemeralFeed } from './in-process-ephemeral-feed.js';
 import { InProcessLiveFeed } from './in-process-live-feed.js';
 import { PartitionQueue } from './partition-queue.js';
 
@@ -37,6 +38,7 @@ export class InProcessTransport {
   readonly source: CommandSource;
   readonly sink: EventSink;
   readonly live = new InProcessLiveFeed(() => this.#state === 'open');
+  readonly ephemeral = new InProcessEphemeralFeed();
   readonly receipts: ReceiptSender;
   readonly deadLetters: DeadLetters;
   readonly gateway: CommandGateway;

@@ -3,6 +3,7 @@
 import { syncHandlers } from '../../../../src/adapters/apis/http/handlers/sync-handlers.js';
 import { Cursors } from '../../../../src/adapters/apis/http/paging/cursor.js';
 import { decodeSyncProgress } from '../../../../src/adapters/apis/http/paging/sync-token.js';
+import { SyncPageReader } from '../../../../src/adapters/apis/http/sync-pages.js';
 import { AudienceReader } from '../../../../src/application/policy/chat-audience.js';
 import { PolicyEnforcementPoint } from '../../../../src/application/policy/enforcement.js';
 import { ChatViewing } from '../../../../src/application/policy/view-chat.js';
@@ -28,7 +29,7 @@ export function pagesOf(
   const rendering = { storeId: 'test', recipientsMax: 256 };
   const audiences = new AudienceReader(store.log, policy.decisionPoint, rendering.recipientsMax);
   const cursors = new Cursors('signs tokens');
-  const { sync } = syncHandlers(syncLog, viewing, cursors, audiences, rendering);
+  const { sync } = syncHandlers(new SyncPageReader(syncLog, viewing, cursors, audiences, rendering));
   const progressIn = (token: string) =>
     decodeSyncProgress(
       cursors.unseal({ tenantId: 'default', userId }, ['sync', rendering.storeId], token) ?? Buffer.of(),
