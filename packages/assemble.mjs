@@ -67,7 +67,7 @@ if (!existsSync(build)) {
   process.exit(1);
 }
 
-const client = imported(['src/client/public', 'src/contract/public'], ['.js', '.d.ts']);
+const client = imported(['src/client/public', 'src/client/realtime/public', 'src/contract/public'], ['.js', '.d.ts']);
 // Without the folder `src`: a program imports from `dist/client`.
 fill('client', ['dist'], new Map([...client].map(([path, text]) => [path.replace('dist/src/', 'dist/'), text])));
 

@@ -72,7 +72,7 @@ const RESOLUTIONS = {
   nodenext: { module: 'nodenext', moduleResolution: 'nodenext' },
   bundler: { module: 'esnext', moduleResolution: 'bundler', noEmit: true },
 };
-const GUIDES = ['docs/client.md', 'packages/client/README.md', 'README.md'];
+const GUIDES = ['docs/client.md', 'docs/build-a-client.md', 'packages/client/README.md', 'README.md'];
 
 let client: Packed;
 let server: Packed;
@@ -104,7 +104,7 @@ describe('The client package', function () {
     const exported = Object.values(client.manifest.exports).flatMap((entry) =>
       typeof entry === 'string' ? [entry] : Object.values(entry),
     );
-    expect(exported).to.have.length(5);
+    expect(exported).to.have.length(7);
     for (const path of exported) expect(existsSync(join(installed, path)), path).to.equal(true);
     expect(readdirSync(installed)).to.have.members(['LICENSE', 'README.md', 'dist', 'package.json']);
     expect(readdirSync(join(installed, 'dist'))).to.have.members(['client', 'contract']);
@@ -165,7 +165,7 @@ describe('The client package', function () {
         shown.push(`shown-${shown.length}.ts`);
         writeFileSync(join(folder, shown.at(-1) ?? ''), code);
       }
-    expect(shown).to.have.length(7);
+    expect(shown).to.have.length(8);
   }
 });
 
