@@ -148,14 +148,14 @@ function findReceipts({ receipts: keys }: SnapshotKeys): Prisma.Sql | null {
     FROM receipts r WHERE r.key = ANY (${column(keys, storedReceiptKey)}::uuid[])`;
 }
 
-/** The rows do not have the command ids. */
+/** By requested key, since the rows have no command ids. Two commands whose keys collide both get the row. */
 function receiptsOf(json: string | null, keys: readonly ReceiptKey[]): Map<string, StoredReceipt> {
   const found = new Map<string, StoredReceipt>();
   if (json === null) return found;
-  const keyOf = new Map(keys.map((key) => [storedReceiptKey(key), key]));
-  for (const row of JSON.parse(json) as (ReceiptRow & { key: string })[]) {
-    const key = keyOf.get(row.key);
-    if (key !== undefined) found.set(receiptKey(key), toStoredReceipt(key, row));
+  const rows = new Map((JSON.parse(json) as (ReceiptRow & { key: string })[]).map((row) => [row.key, row]));
+  for (const key of keys) {
+    const row = rows.get(storedReceiptKey(key));
+    if (row !== undefined) found.set(receiptKey(key), toStoredReceipt(key, row));
   }
   return found;
 }

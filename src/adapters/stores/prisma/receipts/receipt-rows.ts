@@ -33,7 +33,7 @@ export function toReceiptRow(record: ReceiptRecord): ReceiptRow {
     contentHash: record.contentHash,
     chatId: receipt.chatId,
     messageId: receipt.messageId,
-    // The others are UUIDs by the contract. PostgreSQL returns a UUID in canonical form, so another form is not one here.
+    // The contract allows any text here. PostgreSQL would return a UUID of another form in canonical form.
     decisionId: receipt.decisionId !== null && UUID_PATTERN.test(receipt.decisionId) ? receipt.decisionId : null,
     sequence: Number.isSafeInteger(receipt.sequence) ? receipt.sequence : null,
     at: record.at.getTime(),
