@@ -23,6 +23,10 @@ const created = chatEvent('chat.created', CHAT, 1, {
 const about = (type: Parameters<typeof chatEvent>[0], sequence: number, of: number, data: object) =>
   event(chatEvent(type, CHAT, sequence, { messageId: messageIdOf(CHAT, of), messageSequence: of, ...data }));
 
+const begun = chatState(CHAT, 3);
+/** Everything is read. */
+const READ = { ...begun, membership: { ...begun.membership, readSequence: 3 } };
+
 const platform = { indexedDB: new IDBFactory(), IDBKeyRange };
 let databases = 0;
 /** The same records each time it is called. */
@@ -54,7 +58,7 @@ for (const [name, storages] of Object.entries(STORAGES))
       store.apply([
         OWNER,
         { kind: 'reset', chatId: CHAT },
-        { kind: 'chat', chat: chatState(CHAT, 3) },
+        { kind: 'chat', chat: READ },
         event(created),
         ...events,
         TOKEN,
