@@ -19,6 +19,10 @@ process.exitCode = await runNamed(
         about: 'what reads cost with the typed client and as raw statements (5 to 10 min)',
         run: ['dist/bench/typed-reads.js'],
       },
+      services: {
+        about: 'settings of RabbitMQ and PostgreSQL in turns: processor time, latency, write-ahead log (10 min)',
+        run: ['dist/bench/services.js'],
+      },
       quota: { about: 'what quotas cost a worker', run: ['dist/bench/quota.js'] },
     },
   },

@@ -25,10 +25,12 @@ export interface PrivateServices {
 /**
  * @param settings settings of PostgreSQL that differ from the defaults
  * @param named an installed PostgreSQL, by its version or its folder; null: the embedded one
+ * @param brokerSettings settings of rabbitmq.conf that differ from those of `npm start`
  */
 export async function startPrivateServices(
   settings: Readonly<Record<string, string>> = {},
   named: string | null = null,
+  brokerSettings: Readonly<Record<string, string>> = {},
 ): Promise<PrivateServices> {
   const installed = named === null ? {} : { installed: findInstalledPostgres(named) };
   const folder = mkdtempSync(join(tmpdir(), 'parley-bench-'));
@@ -43,7 +45,9 @@ export async function startPrivateServices(
     await postgres.stop();
     remove();
   };
-  const rabbitmq = await startRabbitmq({ folder: join(folder, 'rabbitmq'), port: 0 }).catch(async (error) => {
+  const rabbitmq = await startRabbitmq({
+    ...{ folder: join(folder, 'rabbitmq'), port: 0, settings: brokerSettings },
+  }).catch(async (error) => {
     await stopPostgres();
     throw error;
   });

@@ -13,6 +13,7 @@ import { findPostgresBinaries, type InstalledPostgres } from './postgres-binarie
 import { createCluster } from './postgres-cluster.js';
 import { stopOrphanedPostgres } from './postgres-orphan.js';
 import { reachablePrograms, removeProgramsCopy } from './postgres-programs.js';
+import { machineMemory, postgresSettings, SHARE_OF_A_SHARED_MACHINE } from './postgres-settings.js';
 
 export interface PostgresOptions {
   /**
@@ -26,9 +27,9 @@ export interface PostgresOptions {
   readonly logFile?: string;
   /** This database is created if it is missing. */
   readonly database?: string;
-  /** Passed to the server, e.g. `{ fsync: 'off' }`. */
+  /** Passed to the server, e.g. `{ fsync: 'off' }`. They replace Parley's own of the same name. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Used instead of the package's programs. */
+  /** Used instead of the package's programs, with its default settings. */
   readonly installed?: InstalledPostgres;
 }
 
@@ -119,9 +120,10 @@ async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omi
   const database = options.database ?? 'parley';
   const logFile = options.logFile ?? join(folder, 'server.log');
   const { cwd, path } = serverFolder(cluster, account);
+  const tuned = options.installed ? {} : postgresSettings(machineMemory() * SHARE_OF_A_SHARED_MACHINE);
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (attempt === 1 ? await keptPort(folder) : undefined) ?? (await freePort());
-    const settings = { ...SETTINGS, ...options.settings };
+    const settings = { ...SETTINGS, ...tuned, ...options.settings };
     const args = ['-D', path, '-p', String(port)];
     for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);
     const log = openLog(logFile);

@@ -24,6 +24,8 @@ export interface RabbitmqOptions {
   readonly port?: number;
   /** The start script. Default: the result of `findRabbitmq()`. */
   readonly program?: string;
+  /** Settings of rabbitmq.conf, which replace Parley's own of the same name. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 export interface RabbitmqNode {
@@ -72,7 +74,7 @@ export async function startRabbitmq(options: RabbitmqOptions): Promise<RabbitmqN
     const settings = await chooseSettings(folder, options.port);
     const { descriptor, size } = openLog(outputFile);
     try {
-      return await launch(program, folder, settings, descriptor);
+      return await launch(program, folder, settings, descriptor, options.settings);
     } catch (error) {
       const said = logSince(outputFile, size);
       const portTaken = !options.port && /eaddrinuse|address (already )?in use/i.test(said);
@@ -87,8 +89,14 @@ export async function startRabbitmq(options: RabbitmqOptions): Promise<RabbitmqN
   }
 }
 
-async function launch(program: string, folder: string, settings: NodeSettings, output: number): Promise<RabbitmqNode> {
-  const env = { ...surroundings(), ...writeConfiguration(folder, settings) };
+async function launch(
+  program: string,
+  folder: string,
+  settings: NodeSettings,
+  output: number,
+  more: RabbitmqOptions['settings'],
+): Promise<RabbitmqNode> {
+  const env = { ...surroundings(), ...writeConfiguration(folder, settings, more) };
   const pidFile = join(folder, 'pid');
   rmSync(pidFile, { force: true });
   const mapper = await startPortMapper({

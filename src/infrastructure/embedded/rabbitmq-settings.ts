@@ -64,22 +64,29 @@ function drawPassword(folder: string): string {
 
 /**
  * Everything listens only on 127.0.0.1. Writes the files into the folder and returns the environment that names them.
+ * @param more settings of rabbitmq.conf, which replace those of the same name
  */
-export function writeConfiguration(folder: string, settings: NodeSettings): Record<string, string> {
-  const configuration = [
-    `default_pass = ${settings.password}`,
-    `listeners.tcp.1 = 127.0.0.1:${settings.port}`,
-    'management.tcp.ip = 127.0.0.1',
-    `management.tcp.port = ${settings.managementPort}`,
-    `max_message_size = ${MAX_MESSAGE_BYTES}`,
-    'log.file.level = warning',
-    `log.file.rotation.size = ${MAX_LOG_BYTES}`,
-    'log.file.rotation.count = 1',
-    'log.console = false',
-  ];
+export function writeConfiguration(
+  folder: string,
+  settings: NodeSettings,
+  more: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const configuration: Record<string, string> = {
+    default_pass: settings.password,
+    'listeners.tcp.1': `127.0.0.1:${settings.port}`,
+    'management.tcp.ip': '127.0.0.1',
+    'management.tcp.port': String(settings.managementPort),
+    max_message_size: String(MAX_MESSAGE_BYTES),
+    'log.file.level': 'warning',
+    'log.file.rotation.size': String(MAX_LOG_BYTES),
+    'log.file.rotation.count': '1',
+    'log.console': 'false',
+    ...more,
+  };
+  const lines = Object.entries(configuration).map(([name, value]) => `${name} = ${value}\n`);
   const file = join(folder, 'rabbitmq.conf');
   rmSync(file, { force: true }); // An existing file keeps its mode.
-  writeFileSync(file, `${configuration.join('\n')}\n`, { mode: 0o600 });
+  writeFileSync(file, lines.join(''), { mode: 0o600 });
   writeFileSync(join(folder, 'enabled_plugins'), '[rabbitmq_management,rabbitmq_consistent_hash_exchange].\n');
   return {
     HOME: folder, // The cookie.

@@ -25,8 +25,11 @@ export interface TestBroker {
 }
 
 const TEMPLATE = 'parley_template';
-/** Data of tests need not survive a power failure. */
-const SETTINGS = { fsync: 'off', full_page_writes: 'off', max_connections: '300' };
+/** Data of tests need not survive a power failure, and plans must not depend on the memory of the machine. */
+const SETTINGS = {
+  ...{ fsync: 'off', full_page_writes: 'off', max_connections: '300' },
+  ...{ shared_buffers: '128MB', effective_cache_size: '4GB' },
+};
 
 let server: Promise<PostgresServer> | undefined;
 let template: Promise<void> | undefined;
