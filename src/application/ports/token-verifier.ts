@@ -11,8 +11,8 @@ export interface ProvenActor {
 }
 
 /**
- * `claims` are the other claims of the token, for the policy. `expiresAt` is absent if the token does not expire. `reason` is one line for the response and never contains
- * the token.
+ * `claims` are the other claims of the token, for the policy. `expiresAt` is absent if the token does not expire.
+ * `reason` is one line for the response and never contains the token.
  */
 export type TokenVerification =
   | { ok: true; actor: ProvenActor; claims: Claims; expiresAt?: Date }

@@ -1,13 +1,13 @@
 /**
  * What a gateway has processed of the log. `through` (G) is each partition's last position that was processed without a
- * gap; the cut (C) is each partition's committed position, read once a second. The live feed makes G follow fast; a gap,
- * also after the last event before a quiet time, shows by G staying below C, and is read from the log.
+ * gap; the cut (C) is each partition's committed position, read once a second. The live feed makes G follow fast. A
+ * gap, also after the last event before a quiet time, shows by G staying below C, and is read from the log.
  *
  * Pure: the caller reads the store and processes what is returned, in that order.
  */
 import type { Cut } from '../ports/queries/sync-log.js';
 
-/** Maximum number of events of a partition that wait for an earlier one. Later ones are dropped and read from the log. */
+/** Maximum number of events of a partition that wait for an earlier one. Further ones are read from the log. */
 export const HELD_EVENTS_MAX = 4_096;
 
 /** A part of the log that the feed has not brought. `after` is exclusive, `through` inclusive. */

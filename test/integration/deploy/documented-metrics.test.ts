@@ -14,7 +14,7 @@ import { projectFolder } from '../../support/services/services.js';
 
 const APPEARS_WITHIN_MS = 5_000;
 
-/** Every metric that a worker, a relay, a gateway and REST have, each used once, by the names and labels that Prometheus sees. */
+/** Every metric of a worker, a relay, a gateway and REST, each used once, by the names and labels of Prometheus. */
 async function scrape(): Promise<Map<string, Set<string>>> {
   const metrics = startMetrics('parley');
   const observer = new WorkerMetrics(metrics.meter);

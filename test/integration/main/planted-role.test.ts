@@ -55,7 +55,9 @@ describe('A role that is added', function () {
       'Needs: DATABASE_URL; with PLANTED_PAUSE=0s also JWT_ISSUER.',
     );
     const unknown = await run(['worker', 'foo']);
-    expect(unknown.err).to.equal('parley: unknown role foo; the roles are worker, api, relay, planted');
+    expect(unknown.err).to.equal(
+      'parley: unknown role foo; the roles are worker, api, gateway, relay, indexer, planted',
+    );
   });
 
   it('has settings of its own, which are checked', async () => {

@@ -10,7 +10,7 @@ export interface RealtimeSettings extends SessionSettings {
 /** How long a client may take to answer the closing of its connection. */
 export const CLOSE_TIMEOUT_MS = 3_000;
 /**
- * A frame this much above its limit is still read, so that it can be refused with 4413. A larger one ends the connection
- * with 1009.
+ * A frame this much above its limit is still read, so that it can be refused with 4413. A larger one ends the
+ * connection with 1009.
  */
 export const FRAME_MARGIN_BYTES = 64 * 1024;

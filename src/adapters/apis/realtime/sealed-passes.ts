@@ -12,9 +12,9 @@ export const PASS_VALID_MS = 30_000;
 const USED_MAX = 100_000;
 
 /**
- * A pass stands for a token where headers cannot be sent, such as in an `EventSource`: it may appear in logs of proxies,
- * where a token must not. It is the token, sealed (AES-256-GCM), for 30 s, and each process takes it once. Every gateway
- * with the same store can open it, so it works up to once per gateway.
+ * A pass stands for a token where headers cannot be sent, such as in an `EventSource`: it may appear in logs of
+ * proxies, where a token must not. It is the token, sealed (AES-256-GCM), for 30 s, and each process takes it once.
+ * Every gateway with the same store can open it, so it works up to once per gateway.
  */
 export class SealedPasses implements Passes {
   private readonly key: Buffer;

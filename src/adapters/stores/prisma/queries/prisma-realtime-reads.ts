@@ -6,7 +6,11 @@ import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
 
-/** Every method rejects with a `StoreError`. Raw: several tables from one snapshot, and keys as arrays. */
+/**
+ * Every method rejects with a `StoreError`.
+ *
+ * Raw: several tables from one snapshot, and keys as arrays.
+ */
 export class PrismaRealtimeReads implements RealtimeReads {
   constructor(private readonly database: PrismaClient) {}
 

@@ -68,6 +68,7 @@ describe('REST authentication', () => {
       expect(await verifier.verify(token, { graceSeconds: 0 })).to.deep.equal({
         ok: true,
         actor: { tenantId: 'acme', userId: 'auth0|1' },
+        expiresAt: new Date(good.exp * 1000),
         claims: { team: 'a' },
       });
       for (const name of ['constructor', '__proto__', 'toString']) {
@@ -400,6 +401,7 @@ describe('A token verifier with a grace for commands that waited', () => {
       verifier.verify(token, { graceSeconds: 60, now: new Date((1_000_000 + seconds) * 1000) });
     expect(await at(59)).to.deep.equal({
       ok: true,
+      expiresAt: new Date(1_000_000_000),
       actor: { tenantId: 'acme', userId: 'alice' },
       claims: { guest: true, nested: { unreadable: true } },
     });
