@@ -190,7 +190,7 @@ async function main(): Promise<void> {
   }
   const all: [title: string, settings: ServiceSettings][] = [
     [UNCHANGED, serviceSettings('')],
-    ...options.variants.map((variant): [string, Settings] => [variant, serviceSettings(variant)]),
+    ...options.variants.map((variant): [string, ServiceSettings] => [variant, serviceSettings(variant)]),
   ];
   const variants: Variant[] = [];
   for (const [title, settings] of all) variants.push(await start(title, settings, options));

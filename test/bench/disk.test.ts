@@ -12,7 +12,13 @@ describe("the bench's disk figures", () => {
 
   it('name each table and index', async () => {
     const { parts, missing } = await measured();
-    expect(parts.map(({ name }) => name)).to.include.members(['messages', 'messages_pkey', 'chat_events', 'receipts_0', 'message_search']);
+    expect(parts.map(({ name }) => name)).to.include.members([
+      'messages',
+      'messages_pkey',
+      'chat_events',
+      'receipts_0',
+      'message_search',
+    ]);
     expect(missing).to.deep.equal([]);
   });
 
