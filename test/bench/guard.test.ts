@@ -87,7 +87,9 @@ describe('the cost of a command', function () {
       return { station: await open(Station.open(begin, services, IN_FLIGHT, signal)), rounds: [] };
     };
     ceiling = await series(await open(startPlainService('ceiling', services, options, template, uniqueNamespace())));
-    const given = { template, namespace: uniqueNamespace(), ...(isPlanted ? { program: BURNING } : {}) };
+    // The ceiling does not index either.
+    const env = { SEARCH: 'off' };
+    const given = { template, namespace: uniqueNamespace(), env, ...(isPlanted ? { program: BURNING } : {}) };
     parley = await series(await open(startParley(services, options, given)));
 
     load = new SteadyWorkload(population, new Bodies('mix'));

@@ -122,7 +122,7 @@ export class Connection {
   private phase: Phase = newWalk();
   private base: SyncProgress;
   /** Chats with events that were not sent: `changed` is due (true) or was sent. Not empty: no mark. */
-  private readonly missed = new Map<string, { lastSequence: number; isDue: boolean }>();
+  private readonly missed = new Map<string, { event: LiveEvent; isDue: boolean }>();
   private waiting: Waiting[] = [];
   private inFlightBytes = 0;
   private isPumping = false;
@@ -182,9 +182,9 @@ export class Connection {
   }
 
   /** An event of a large chat that is not open: the client is told once in a while that there is something. */
-  miss(chatId: string, lastSequence: number): void {
+  miss(chatId: string, event: LiveEvent): void {
     if (this.phase.kind === 'closed') return;
-    this.missed.set(chatId, { lastSequence, isDue: true });
+    this.missed.set(chatId, { event, isDue: true });
   }
 
   hasMissed(chatId: string): boolean {
@@ -262,7 +262,8 @@ export class Connection {
       position > (cut.positions[partition] ?? 0);
     const rest = phase.buffer.filter(({ event }) => isAfter(event));
     const again = phase.again ?? phase.uncovered.find(isAfter)?.reason ?? (phase.hasOverflowed ? 'gap' : null);
-    this.missed.clear();
+    // What came after the cut is still missing: without a mark the client asks for it again.
+    for (const [chatId, { event }] of this.missed) if (!isAfter(event)) this.missed.delete(chatId);
     this.isPoked = false;
     if (again !== null) {
       // What is buffered stays for the next walk, unless it has overflowed.
@@ -314,7 +315,7 @@ export class Connection {
     for (const [chatId, state] of this.missed) {
       if (!state.isDue) continue;
       state.isDue = false;
-      this.pushChanged(chatId, state.lastSequence);
+      this.pushChanged(chatId, state.event.sequence ?? 0);
       if (this.isClosed || !this.isLive) return null;
     }
     return this.isPoked ? 'view' : null;

@@ -256,7 +256,7 @@ export class Gateway {
         if (!isLarge || connection.opened.has(chatId) || isAboutOwnMembership(event, key))
           connection.offer(live, isShown ? 'content' : 'hidden', this.mayPush(connection));
         else if (sequence !== null) {
-          if (this.mayPush(connection)) connection.miss(chatId, sequence);
+          if (this.mayPush(connection)) connection.miss(chatId, live);
           else connection.isPoked = true;
         }
       }
@@ -326,6 +326,8 @@ export class Gateway {
   private async walk(connection: Connection, user: LocalUser, fromNow: boolean): Promise<void> {
     const { policy, observer } = this.deps;
     let startsNow = fromNow;
+    // The client resumes within a walk whose cut is older than this connection: what came in between is in no buffer.
+    if (connection.progress.walk !== null) connection.needWalk('gap', null);
     for (;;) {
       await this.membershipsKnown(user);
       const { version } = policy;

@@ -10,7 +10,7 @@ import type { Time } from '../runtime/time.js';
 /** Name of the cursors. */
 export const SEARCH_CONSUMER = 'search';
 /** Texts in one statement. A deletion of one of them waits for that statement. */
-const DELIVERY_MAX = 500;
+const INDEXED_AT_ONCE_MAX = 500;
 /** So messages are found after about this time, and the words of many are written together. */
 const PAUSE_MS = 1_000;
 /** While commands wait, a delivery is put off for at most this long. */
@@ -35,7 +35,7 @@ export class SearchIndexer implements LogConsumer {
   readonly imports = 'include';
   readonly content = 'entries';
   readonly movesCursor = true;
-  readonly deliveryMax = DELIVERY_MAX;
+  readonly deliveryMax = INDEXED_AT_ONCE_MAX;
   readonly pauseMs = PAUSE_MS;
   private prunedAtMs: number;
 

@@ -133,12 +133,12 @@ export const exampleCommands: readonly ExampleCommand[] = [
   },
   {
     name: 'deliver',
-    summary: 'Everything up to sequence 8 has reached a device of Carol.',
+    summary: 'Everything up to sequence 7 has reached a device of Carol.',
     type: 'chat.delivered',
     commandId: 'deliver-0001',
     actorId: 'carol',
     ...inGroup,
-    data: { upTo: 8 },
+    data: { upTo: 7 },
   },
   {
     name: 'hide',

@@ -234,7 +234,7 @@ export const exampleEvents: readonly ExampleEvent[] = [
       recipients: ['alice', 'bob', 'dave'],
       about: 'members/carol',
     },
-    { userId: 'carol', upTo: 8 },
+    { userId: 'carol', upTo: 7 },
   ),
   chatEvent(
     'chat.hidden',

@@ -39,6 +39,9 @@ export async function somebodyWaits(session: pg.Client): Promise<void> {
   );
 }
 
+/** A COMMIT that arrives this much later lets the commands of other partitions come together, on a fast machine too. */
+export const GATHERING_MS = 40;
+
 /** @param partitionsMin the number of partitions in the batches that meet the fault, at least */
 export async function strike(
   { databaseWire }: FleetHarness,
@@ -47,9 +50,9 @@ export async function strike(
   partitionsMin = 0,
 ): Promise<void> {
   const goal = databaseWire.struck + times;
-  Object.assign(databaseWire, { fault, partitionsMin });
+  Object.assign(databaseWire, { fault, partitionsMin, commitDelayMs: partitionsMin > 1 ? GATHERING_MS : 0 });
   await eventually(() => databaseWire.struck >= goal, { within: WITHIN_MS, what: `${times} COMMITs meet the fault` });
-  Object.assign(databaseWire, { fault: 'none', partitionsMin: 0 });
+  Object.assign(databaseWire, { fault: 'none', partitionsMin: 0, commitDelayMs: 0 });
 }
 
 /** The server terminates the application's connections. */

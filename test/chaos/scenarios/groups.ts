@@ -1,7 +1,7 @@
 /** Faults of one partition, or of the transaction, while several partitions commit together. */
 import type { FleetHarness, FleetHarnessOptions } from '../fleet-harness.js';
 import { poisonBuried } from './commands.js';
-import { besides, somebodyWaits, strike } from './database.js';
+import { besides, GATHERING_MS, somebodyWaits, strike } from './database.js';
 import { atCommit } from './kills.js';
 import type { Scenario } from './scenario.js';
 
@@ -105,8 +105,9 @@ export const groupPoison: Scenario = {
       databaseWire.onCommit = ({ partitions, bytes }) => {
         if (bytes.includes(commandId)) together.push(partitions.length);
       };
+      databaseWire.commitDelayMs = GATHERING_MS;
       await poisonBuried(harness, [{ number: attempt, commandId }]);
-      databaseWire.onCommit = undefined;
+      Object.assign(databaseWire, { onCommit: undefined, commitDelayMs: 0 });
       const [first = 0, ...later] = together;
       if (later.some((count) => count > 1)) throw new Error(`partitions shared its attempts: ${together}`);
       if (first > 1) return harness.flows();

@@ -7,6 +7,7 @@ import { CuttingProxy, type Fault } from '../../integration/prisma/cutting-proxy
 import { eventually } from '../../support/eventually.js';
 import type { Row } from '../faults/table.js';
 import { type FleetHarness, WITHIN_MS } from '../fleet-harness.js';
+import { GATHERING_MS } from './database.js';
 import type { Scenario } from './scenario.js';
 
 const ROW: Row = 'kill -9 at each step';
@@ -55,6 +56,7 @@ export const atCommit = (name: string, what: string, fault: Fault, partitionsMin
       });
       wire.onStrike = () => victim.send('SIGKILL');
       wire.partitionsMin = partitionsMin;
+      if (partitionsMin > 1) wire.commitDelayMs = GATHERING_MS;
       wire.fault = fault;
       await victim.ended;
       await harness.flows();

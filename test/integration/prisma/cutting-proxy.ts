@@ -3,6 +3,7 @@
  * its own transaction.
  */
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Fault =
   | 'none'
@@ -75,6 +76,8 @@ export class CuttingProxy {
   fault: Fault = 'none';
   /** Only batches of at least this many partitions meet a fault. 0: all that commits. */
   partitionsMin = 0;
+  /** How much later each COMMIT arrives, in milliseconds. While one is on its way, other partitions wait and share the next. */
+  commitDelayMs = 0;
   /** How many COMMITs have met a fault. */
   struck = 0;
   /** Called as a COMMIT meets a fault, before anything is passed on or cut. */
@@ -126,6 +129,11 @@ export class CuttingProxy {
       const commit = words.commit(bytes);
       if (commit !== null) this.onCommit?.(commit);
       if (this.fault === 'fall silent') return;
+      if (commit !== null && this.commitDelayMs > 0) {
+        client.pause();
+        await sleep(this.commitDelayMs);
+        client.resume();
+      }
       const isStruck = this.fault !== 'none' && commit !== null && commit.partitions.length >= this.partitionsMin;
       if (isStruck) {
         this.struck += 1;

@@ -23,6 +23,7 @@ describe('Lists, counts, search and sync of visible chats, on PostgreSQL', funct
     await fc.assert(
       fc.asyncProperty(trialsOf(POLICIES_EACH), async ({ spec, trials }) => {
         const world = await writeWorld(store, spec);
+        await store.settleSearch();
         for (const trial of trials) await new RowByRow(store, world, trial, tally).compare();
       }),
       { numRuns: WORLDS, endOnFailure: true },

@@ -70,7 +70,15 @@ describe('npm start as an ordinary user with an installed RabbitMQ', () => {
     await dev.ready();
     const response = await fetch(`${dev.opsUrl}/readyz`);
     const { dependencies } = (await response.json()) as { dependencies: Record<string, unknown> };
-    expect(dependencies).to.have.all.keys('start', 'private services', 'database', 'broker', 'worker', 'rest');
+    expect(dependencies).to.have.all.keys(
+      'start',
+      'private services',
+      'database',
+      'broker',
+      'worker',
+      'rest',
+      'gateway',
+    );
   });
 
   it('accepts a first message with its curl line, and publishes its event', async () => {

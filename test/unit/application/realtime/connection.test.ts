@@ -20,6 +20,16 @@ describe('A connection', () => {
     expect(made.sequences()).to.deep.equal([10]);
   });
 
+  it('keeps a chat as changed if the walk did not cover its event, and then gets no mark', () => {
+    const made = connectionOf();
+    made.connection.miss('covered', live(message(5), 5));
+    made.connection.miss('later', live(message(6), 6));
+    made.goLive(5);
+    expect([made.connection.hasMissed('covered'), made.connection.hasMissed('later')]).to.deep.equal([false, true]);
+    made.connection.tick();
+    expect(made.frames.filter(({ t }) => t === 'changed')).to.have.length(1);
+  });
+
   it('does not send a text that was deleted while it waited', () => {
     const made = connectionOf({ holds: true, unackedMax: 100 });
     made.goLive();
