@@ -58,8 +58,8 @@ export function withoutErasedText(event: DomainEvent, erased: ReadonlyMap<string
 
 /**
  * The sequence that decides who may see the content of the event. For an event about a message it is the message's
- * sequence. For a read or delivery mark it is the mark itself, because marks are shown at messages. Otherwise it is the event's own
- * sequence.
+ * sequence. For a read or delivery mark it is the mark itself, because marks are shown at messages. Otherwise it is the
+ * event's own sequence.
  */
 export function contentSequence(event: DomainEvent, sequence: number | null): number {
   switch (event.type) {

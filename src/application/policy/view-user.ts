@@ -23,8 +23,8 @@ export class UserViewing {
   }
 
   /**
-   * The kinds of users whom a search may find. Asked once for each kind, not for each user, so that users who may not be
-   * seen cost the search nothing. In a search, the caller is a user like any other.
+   * The kinds of users whom a search may find. Asked once for each kind, not for each user, so that users who may not
+   * be seen cost the search nothing. In a search, the caller is a user like any other.
    */
   findableBy(caller: Caller): Promise<UserKind[]> {
     return this.decide(caller, (actor) =>

@@ -14,7 +14,9 @@ export interface UserPage {
   next: UserPosition | null;
 }
 
-/** Users of the caller's tenant whose name or id begins with `text`, in upper or lower case; only those they may see. */
+/**
+ * Users of the caller's tenant whose name or id begins with `text`, in upper or lower case; only those they may see.
+ */
 export class SearchForUsers {
   constructor(
     private readonly queries: Pick<ChatQueries, 'searchUsers'>,

@@ -1,6 +1,6 @@
 /**
- * The log consumer that fills the search index. It reads the log behind the commands, so that a command does not pay for
- * its words (docs/adr/0023-search-behind-the-write-path.md).
+ * The log consumer that fills the search index. It reads the log behind the commands, so that a command does not pay
+ * for its words (docs/adr/0023-search-behind-the-write-path.md).
  */
 import { indexedWords } from '../../domain/search/indexed-words.js';
 import type { DeliveredEvent, Delivery, DeliveryResult, LogConsumer } from '../ports/log-consumer.js';

@@ -89,8 +89,8 @@ export const userUpsertFields = z.strictObject({
 
 /**
  * The whole profile. Omitted fields are cleared, except `kind`, `presence` and `claims`, which are unchanged: a client
- * that does not know `presence` must not share it again. If only claims or the presence are set, the rest of the profile
- * is unchanged too, so that a service that sets claims need not know the name.
+ * that does not know `presence` must not share it again. If only claims or the presence are set, the rest of the
+ * profile is unchanged too, so that a service that sets claims need not know the name.
  */
 export const userUpsertData = userUpsertFields.superRefine((data, context) => {
   if (data.displayName !== undefined || leavesProfile(data)) return;

@@ -76,7 +76,10 @@ export class CuttingProxy {
   fault: Fault = 'none';
   /** Only batches of at least this many partitions meet a fault. 0: all that commits. */
   partitionsMin = 0;
-  /** How much later each COMMIT arrives, in milliseconds. While one is on its way, other partitions wait and share the next. */
+  /**
+   * How much later each COMMIT arrives, in milliseconds. While one is on its way, other partitions wait and share the
+   * next.
+   */
   commitDelayMs = 0;
   /** How many COMMITs have met a fault. */
   struck = 0;

@@ -28,7 +28,10 @@ export async function plantedPut(
   );
 }
 
-/** Erases a text as a batch does, in one statement. Its bug: it deletes the row that its snapshot has, and writes no mark. */
+/**
+ * Erases a text as a batch does, in one statement. Its bug: it deletes the row that its snapshot has, and writes no
+ * mark.
+ */
 export async function plantedErasure(sql: pg.Client, partition: number, messageId: string): Promise<void> {
   await sql.query(
     `WITH moved AS (SELECT 1 FROM partitions WHERE partition = $1 FOR NO KEY UPDATE),

@@ -21,7 +21,8 @@ export class PrismaFollowedLog implements FollowedLog {
 
   /**
    * One statement, so one snapshot: a batch writes its events and the end of the log together. The events are one JSON
-   * text: with separate cells, Prisma and the driver would process each of some thirty values of an event several times.
+   * text: with separate cells, Prisma and the driver would process each of some thirty values of an event several
+   * times.
    */
   async read(partition: number, after: number, limit: number): Promise<LogStretch> {
     const page = Prisma.sql`

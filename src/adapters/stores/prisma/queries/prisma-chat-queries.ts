@@ -36,7 +36,9 @@ import { type MessageViewRow, messageViewColumns, toMessageView } from './messag
 import { MESSAGE_BYTES, withinPageBytes } from './page-bytes.js';
 import { andVisible } from './visible-chats.js';
 
-/** For `users u`, in the collation C: what a search compares. A user whose name is their id is in the first index only. */
+/**
+ * For `users u`, in the collation C: what a search compares. A user whose name is their id is in the first index only.
+ */
 const NAME_KEY = Prisma.raw('u.name_key');
 const ID_KEY = Prisma.raw('lower(u.user_id)');
 const LAST_CODE_POINT = '\u{10FFFF}';

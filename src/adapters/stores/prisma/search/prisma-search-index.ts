@@ -28,20 +28,21 @@ export class PrismaSearchIndex implements SearchIndex {
 
   /**
    * The row of a message is decided by its unique key. A deletion or an edit writes a mark with a higher revision. It
-   * either finds the words that this statement has put, and clears them, or this statement finds the mark, and leaves it:
+   * either finds the words that this statement has put, and clears them, or this statement finds the mark, and leaves
+   * it:
    * ON CONFLICT sees rows that its snapshot does not. Row locks would not be enough: the deletion, whose snapshot is
    * older than the words, would wait and then not see them.
    *
    * A text that was read before it was deleted, and comes after the mark was pruned, is not in `messages` any more.
    */
-  async put(cursor: OwnedCursor, position: number | null, messages: readonly IndexedMessage[]): Promise<boolean> {
-    const { name, partition, epoch } = cursor;
+  async put(owned: OwnedCursor, position: number | null, messages: readonly IndexedMessage[]): Promise<boolean> {
+    const { name, partition, epoch } = owned;
     const own = Prisma.sql`name = ${name} AND partition = ${partition}::int4 AND epoch = ${epoch}::int8`;
     const mine =
       position === null
         ? Prisma.sql`SELECT 1 FROM event_cursors WHERE ${own} FOR NO KEY UPDATE`
         : Prisma.sql`UPDATE event_cursors SET position = GREATEST(position, ${position}::int8) WHERE ${own} RETURNING 1`;
-    const rows = await this.rowsOf(cursor, messages);
+    const rows = await this.rowsOf(owned, messages);
     const put =
       rows.length === 0
         ? Prisma.empty
@@ -72,9 +73,9 @@ export class PrismaSearchIndex implements SearchIndex {
         LIMIT ${limit}::int8 FOR UPDATE SKIP LOCKED))`.catch(rethrow);
   }
 
-  private async rowsOf(cursor: OwnedCursor, messages: readonly IndexedMessage[]) {
+  private async rowsOf(owned: OwnedCursor, messages: readonly IndexedMessage[]) {
     const stemOf = await this.dictionary.stems(
-      await this.dictionaryOf(cursor),
+      await this.dictionaryOf(owned),
       messages.flatMap(({ words }) => words.sequence),
     );
     return messages.map((message) => ({

@@ -8,7 +8,10 @@ const DAY_MS = 86_400_000;
 
 /** For `message_search s`. */
 export const SEARCH_DOCUMENT = Prisma.raw('search_document(s.words)');
-/** For `message_search s`: chat, sender and day of creation. Several conditions narrow each other while the index is read. */
+/**
+ * For `message_search s`: chat, sender and day of creation. Several conditions narrow each other while the index is
+ * read.
+ */
 export const SEARCH_KEYS = Prisma.raw(
   `ARRAY[s.chat_key, s.sender_key, (s.created_at AT TIME ZONE 'UTC')::date - DATE '1970-01-01']`,
 );
@@ -46,8 +49,8 @@ export function onDays(begin: number, end: number, most: number): Prisma.Sql | n
 }
 
 /**
- * The terms as PostgreSQL's `tsquery`, in its input form: no parser reads the words. `stemOf` returns null if there is no
- * dictionary.
+ * The terms as PostgreSQL's `tsquery`, in its input form: no parser reads the words. `stemOf` returns null if there is
+ * no dictionary.
  */
 export function searchQuery(terms: readonly SearchTerm[], stemOf: (word: string) => string | null): string {
   const operands = terms.flatMap(({ words, isPrefix, marked, isExact }) => [

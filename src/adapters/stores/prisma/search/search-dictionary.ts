@@ -10,8 +10,8 @@ export const NO_DICTIONARY = 'none';
 export const NO_STEMS: StemOf = () => null;
 
 /**
- * The stems of words, from one of PostgreSQL's Snowball dictionaries. A dictionary maps one word to its stem; PostgreSQL's
- * parser is not involved.
+ * The stems of words, from one of PostgreSQL's Snowball dictionaries. A dictionary maps one word to its stem;
+ * PostgreSQL's parser is not involved.
  *
  * Raw: the catalogue, and functions of text search.
  */
