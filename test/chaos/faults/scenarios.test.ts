@@ -4,27 +4,16 @@ import { confirmLost, redeliveryStorm } from '../scenarios/broker.js';
 import { sameId } from '../scenarios/commands.js';
 import { backendsTerminated, commitReplyLost, deadlock } from '../scenarios/database.js';
 import { dispatchUnbound } from '../scenarios/dispatch.js';
-import {
-  FOR_GROUPS,
-  groupKilled,
-  groupLeaseTaken,
-  groupPoison,
-  groupReplyLost,
-  groupRowLocked,
-} from '../scenarios/groups.js';
 
 /** Each scenario that no other test covers, once. All of them: `npm run proof -- faults`. */
-const PLAYED = [
-  ...[sameId, commitReplyLost, deadlock, backendsTerminated, confirmLost, redeliveryStorm, dispatchUnbound],
-  ...[groupReplyLost, groupLeaseTaken, groupRowLocked, groupPoison, groupKilled],
-];
+const PLAYED = [sameId, commitReplyLost, deadlock, backendsTerminated, confirmLost, redeliveryStorm, dispatchUnbound];
 
 describe('A worker under load recovers', function () {
   this.timeout(120_000);
   let harness: FleetHarness;
 
   before(async () => {
-    harness = await FleetHarness.open(FOR_GROUPS);
+    harness = await FleetHarness.open();
   });
   after(() => harness?.close());
 
