@@ -53,6 +53,8 @@ export class Presence {
   private readonly leases = new Map<string, Map<string, { status: LocalStatus; until: number }>>();
   private readonly lastSeen = new Map<string, Date>();
   private readonly watchers = new Map<string, Set<Connection>>();
+  /** One for each `watch` that reads the store: the users who have begun to hide meanwhile. */
+  private readonly hiddenMeanwhile = new Set<Set<string>>();
   private renewedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly deps: PresenceDeps) {}
@@ -92,9 +94,15 @@ export class Presence {
     const { reads, membersMax, isOn } = this.deps;
     const { tenantId, userId } = connection.caller;
     const wanted = [...new Set(userIds)].filter((id) => id !== userId);
-    const allowed = isOn ? await reads.acquaintances({ tenantId, userId }, wanted, membersMax) : [];
+    if (!isOn) return;
+    const hidden = new Set<string>();
+    this.hiddenMeanwhile.add(hidden);
+    const found = await reads
+      .acquaintances({ tenantId, userId }, wanted, membersMax)
+      .finally(() => this.hiddenMeanwhile.delete(hidden));
     if (connection.isClosed) return;
     this.unwatch(connection);
+    const allowed = found.filter((id) => !hidden.has(userKey({ tenantId, userId: id })));
     connection.watched = new Set(allowed);
     for (const id of allowed) {
       const key = userKey({ tenantId, userId: id });
@@ -117,6 +125,7 @@ export class Presence {
 
   /** When a membership ends, those who watched by it ask again. A user who hides is not shown any more. */
   dispatched({ event }: LiveEvent): void {
+    if (event.type === 'user.upserted' && event.data.presence === 'hidden') this.hide(event.data);
     if (event.type === 'member.removed') {
       const { tenantId, userId } = event.data;
       const concerned = new Set(this.watchers.get(userKey({ tenantId, userId })));
@@ -124,6 +133,18 @@ export class Presence {
         for (const connection of watching) if (connection.caller.userId === userId) concerned.add(connection);
       for (const connection of concerned) void this.watch(connection, [...connection.watched]).catch(() => undefined);
     }
+  }
+
+  /** Those who watch the user see them go offline. If the user shows again, they see it with their next `watch`. */
+  private hide({ tenantId, userId }: UserKey): void {
+    const key = userKey({ tenantId, userId });
+    for (const hidden of this.hiddenMeanwhile) hidden.add(key);
+    for (const connection of this.watchers.get(key) ?? []) {
+      connection.watched = new Set([...connection.watched].filter((id) => id !== userId));
+      connection.hint({ t: 'presence', userId, status: 'offline', lastSeenAt: null });
+    }
+    this.watchers.delete(key);
+    this.lastSeen.delete(key);
   }
 
   /** A message of the ephemeral feed. */

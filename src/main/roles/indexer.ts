@@ -12,8 +12,8 @@ export const indexer = defineRole({
   isInDev: ({ search }) => search === 'indexer',
 
   async compose(context) {
-    const { composeIndexing } = await import('./indexing.js');
-    const parts = await composeIndexing(context, 'indexer', () => false);
+    const { indexingParts } = await import('./indexing.js');
+    const parts = await indexingParts(context, 'indexer', () => false);
     if (parts === null) throw new StartupError(['the role indexer has nothing to do: SEARCH is off']);
     return parts;
   },

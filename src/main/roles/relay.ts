@@ -1,16 +1,8 @@
 import type { LogConsumer } from '../../application/ports/log-consumer.js';
-import { realTime } from '../../application/runtime/time.js';
 import { variable } from '../../infrastructure/config/config.js';
 import { oneOf, text } from '../../infrastructure/config/config-values.js';
-import type { HealthState } from '../../infrastructure/process/health.js';
-import { service } from '../../infrastructure/process/service-runner.js';
 import { DATABASE } from './needs.js';
 import { defineRole } from './role.js';
-
-/** A delivery in progress may wait for a sink that does not answer. */
-const STOP_TIMEOUT_MS = 15_000;
-/** A relay that could not read its cursors for this long is not ready: its leases have ended. */
-const CURSORS_SILENCE_MS = 5_000;
 
 /** Event log → log consumers. It needs no broker. */
 export const relay = defineRole({
@@ -37,54 +29,12 @@ export const relay = defineRole({
 
   async compose(context) {
     const { JsonLinesConsumer } = await import('../../adapters/sinks/json-lines/json-lines-consumer.js');
-    const { RelayMetrics } = await import('../../adapters/telemetry/relay-metrics.js');
-    const { Relay } = await import('../../application/relay/relay.js');
+    const { relayParts } = await import('./relay-parts.js');
 
-    const { settings, store, policy, workerId: relayId, failpoints, logger, metrics } = context;
-    const { jsonLinesDir, jsonLinesFsync } = settings;
+    const { jsonLinesDir, jsonLinesFsync } = context.settings;
     // A new consumer is added here.
     const consumers: LogConsumer[] =
       jsonLinesDir === undefined ? [] : [new JsonLinesConsumer({ folder: jsonLinesDir, fsync: jsonLinesFsync })];
-    const observer = new RelayMetrics(metrics.meter);
-    let running: InstanceType<typeof Relay> | null = null;
-
-    const health = (): HealthState => {
-      if (running === null) return { ok: false, detail: 'starting' };
-      const { tendedAt, troubles, followed } = running.status;
-      if (tendedAt === null || realTime.now().getTime() - tendedAt.getTime() > CURSORS_SILENCE_MS)
-        return { ok: false, detail: 'the cursors cannot be read' };
-      if (troubles.length > 0) return { ok: false, detail: troubles.join('; ') };
-      return { ok: true, detail: `follows ${followed} cursors` };
-    };
-
-    const start = async () => {
-      const render = { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax };
-      const started = new Relay({
-        relayId,
-        consumers,
-        cursors: store.cursors,
-        log: store.followed,
-        audience: {
-          log: store.followed,
-          present: store.relayed,
-          profiles: store.queries,
-          policy,
-          recipientsMax: render.recipientsMax,
-        },
-        render,
-        observer,
-        logger,
-        time: realTime,
-        failpoints,
-      });
-      observer.watch(() => started.status.owned);
-      running = started;
-      started.start();
-      logger.info('relay', { relayId, consumers: consumers.map(({ name }) => name) });
-    };
-    return {
-      services: [{ ...service('relay', start, async () => running?.stop()), stopTimeoutMs: STOP_TIMEOUT_MS }],
-      health: { name: 'relay', check: health },
-    };
+    return relayParts(context, { name: 'relay', relayId: context.workerId, consumers });
   },
 });

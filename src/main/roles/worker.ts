@@ -108,7 +108,7 @@ export const worker = defineRole({
     const { CommandDecider } = await import('../../application/processing/execution/command-decider.js');
     const { RetryingTokenVerifier } = await import('../../application/processing/retrying-token-verifier.js');
     const { stuckPartitions } = await import('../../application/processing/stuck-partitions.js');
-    const { composeIndexing } = await import('./indexing.js');
+    const { indexingParts } = await import('./indexing.js');
     const { identifyCommand } = await import('../../contract/messages/decode-command.js');
     const { tokenVerifierOf } = await import('../token-verifier.js');
 
@@ -202,7 +202,7 @@ export const worker = defineRole({
       logger.info('worker', { workerId, partitions: settings.partitions });
     };
     const indexing =
-      settings.search === 'on' ? await composeIndexing(context, 'worker', () => running?.isBusy ?? false) : null;
+      settings.search === 'on' ? await indexingParts(context, 'worker', () => running?.isBusy ?? false) : null;
     return {
       services: [
         { ...service('worker', start, async () => running?.stop()), stopTimeoutMs: STOP_TIMEOUT_MS },

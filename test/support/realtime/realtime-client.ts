@@ -78,8 +78,13 @@ export class RealtimeTestClient {
     socket?.terminate();
   }
 
-  async command(id: string, type: string, chatId: string, data: unknown): Promise<ServerFrameOf<'receipt'>> {
-    this.send({ t: 'command', id, type, chatId, data });
+  async command(
+    id: string,
+    type: string,
+    chatId: string | undefined,
+    data: unknown,
+  ): Promise<ServerFrameOf<'receipt'>> {
+    this.send({ t: 'command', id, type, ...(chatId === undefined ? {} : { chatId }), data });
     return this.until('receipt', (frame) => frame.id === id);
   }
 

@@ -21,6 +21,9 @@ export interface RealtimeReads {
   cut(): Promise<{ storeId: string; cut: Cut }>;
   /** All memberships of these users, or only those in one chat, in one snapshot. */
   memberships(users: readonly UserKey[], chatId?: string): Promise<UserMembership[]>;
-  /** Those of `userIds` who share a chat of at most `membersMax` members with the user. At most `userIds`. */
+  /**
+   * Those of `userIds` who share a chat of at most `membersMax` members with the user, without those who hide their
+   * presence.
+   */
   acquaintances(user: UserKey, userIds: readonly string[], membersMax: number): Promise<string[]>;
 }

@@ -150,6 +150,19 @@ describe('Realtime on a real broker, database and worker', function () {
     }
   });
 
+  it('resumes within a walk, and misses nothing that happened in a chat which the walk has passed', async () => {
+    const [alice, bob] = people();
+    for (let n = 0; n < 6; n += 1) await groupOf(alice, bob);
+    const { body: page } = await stack.get('/v1/sync?limit=3', { as: bob });
+    expect(page.hasMore).to.equal(true);
+    const [{ chatId }] = page.items as [{ chatId: string }];
+    await say(alice, chatId, 'late');
+    const b = clientOf(bob);
+    b.since = page.next;
+    await b.open();
+    await sees(b, chatId, ['late']);
+  });
+
   it('closes with a code what breaks the rules', async () => {
     const [alice, bob] = people();
     const expectClose = async (code: number, act: (client: RealtimeTestClient) => void, ttl = 600) => {
@@ -317,6 +330,19 @@ describe('Realtime on a real broker, database and worker', function () {
     b.send({ t: 'typing', chatId, on: true });
     await a.until('typing', ({ userId, on }) => userId === bob && on);
     expect(c.frames.some(({ t }) => t === 'typing' || t === 'presence')).to.equal(false);
+
+    // Who hides is offline for those who watch, and for those who ask later.
+    await b.command('hides', 'user.upsert', undefined, { displayName: 'Bob', presence: 'hidden' });
+    const hidden = await a.until('presence', ({ userId, status }) => userId === bob && status === 'offline');
+    expect(hidden.lastSeenAt).to.equal(null);
+    const later = clientOf(alice);
+    await later.connect();
+    later.send({ t: 'watch', userIds: [bob] });
+    b.send({ t: 'active' });
+    await b.command('shows', 'user.upsert', undefined, { presence: 'shared' });
+    expect(later.frames.some(({ t }) => t === 'presence')).to.equal(false);
+    later.send({ t: 'watch', userIds: [bob] });
+    await later.until('presence', ({ userId, status }) => userId === bob && status === 'online');
     await b.drop();
     await second.stop();
   });

@@ -29,6 +29,8 @@ export class MemoryRealtimeReads implements RealtimeReads {
     const chats = [...(this.tables.chatsOfUser.get(userKey({ tenantId, userId })) ?? [])].filter(
       (id) => (this.tables.chats.get(id)?.memberCount ?? 0) <= membersMax,
     );
-    return userIds.filter((other) => chats.some((id) => this.tables.members.get(id)?.has(other) === true));
+    return userIds
+      .filter((other) => this.tables.users.get(userKey({ tenantId, userId: other }))?.presence !== 'hidden')
+      .filter((other) => chats.some((id) => this.tables.members.get(id)?.has(other) === true));
   }
 }

@@ -50,7 +50,11 @@ export class PrismaRealtimeReads implements RealtimeReads {
         SELECT 1 FROM members own
         JOIN chats c ON c.chat_id = own.chat_id AND c.member_count <= ${membersMax}::int4
         JOIN members other ON other.chat_id = own.chat_id AND other.user_id = k.user_id
-        WHERE own.tenant_id = ${tenantId} AND own.user_id = ${userId})`.catch(rethrow);
+        WHERE own.tenant_id = ${tenantId} AND own.user_id = ${userId})
+      AND NOT EXISTS (
+        SELECT 1 FROM users u WHERE u.tenant_id = ${tenantId} AND u.user_id = k.user_id AND u.presence = 'hidden')`.catch(
+      rethrow,
+    );
     return rows.map(({ userId: id }) => id);
   }
 }
