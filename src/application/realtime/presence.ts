@@ -2,6 +2,8 @@
  * Who is online, over all gateways. Each gateway has a lease on its own users, renewed in messages between gateways;
  * nothing is stored. Times are those of receipt, so clocks need not agree.
  */
+
+import { PRESENCE_USERS_MAX, type PresenceReport } from '../../contract/realtime/gateway-messages.js';
 import { REALTIME_LIMITS } from '../../contract/realtime/protocol.js';
 import type { PresenceStatus } from '../../contract/realtime/server-frames.js';
 import type { RealtimeReads } from '../ports/queries/realtime-reads.js';
@@ -17,8 +19,6 @@ export const PRESENCE_RENEWAL_MS = 15_000;
 export const PRESENCE_LEASE_MS = 45_000;
 /** A user without a connection is still online for this time, so that a reconnect is not seen. */
 export const PRESENCE_GRACE_MS = 30_000;
-/** Users in one message. */
-const USERS_PER_MESSAGE = 500;
 /** Number of users whose last time online is remembered. */
 const LAST_SEEN_MAX = 50_000;
 
@@ -30,11 +30,6 @@ interface LocalUser extends UserKey {
   /** When the last connection ended. */
   goneAt: number;
   status: LocalStatus;
-}
-
-interface Report {
-  gatewayId: string;
-  users: { tenantId: string; userId: string; status: LocalStatus | 'gone' }[];
 }
 
 export interface PresenceDeps {
@@ -148,7 +143,7 @@ export class Presence {
   }
 
   /** A message of the ephemeral feed. */
-  received({ gatewayId, users }: Report): void {
+  received({ gatewayId, users }: PresenceReport): void {
     const until = this.deps.time.elapsedMs() + PRESENCE_LEASE_MS;
     for (const { tenantId, userId, status } of users) {
       const key = userKey({ tenantId, userId });
@@ -164,16 +159,18 @@ export class Presence {
   reportAll(): void {
     this.renewedAt = this.deps.time.elapsedMs();
     const all = [...this.local.values()];
-    for (let from = 0; from < all.length; from += USERS_PER_MESSAGE)
+    for (let from = 0; from < all.length; from += PRESENCE_USERS_MAX)
       this.report(
-        all.slice(from, from + USERS_PER_MESSAGE).map(({ tenantId, userId, status }) => ({ tenantId, userId, status })),
+        all
+          .slice(from, from + PRESENCE_USERS_MAX)
+          .map(({ tenantId, userId, status }) => ({ tenantId, userId, status })),
       );
   }
 
   /** Once a second. */
   tick(): void {
     const now = this.deps.time.elapsedMs();
-    const changes: Report['users'] = [];
+    const changes: PresenceReport['users'] = [];
     for (const [key, user] of this.local) {
       const { tenantId, userId, connections, goneAt, activeAt } = user;
       if (connections === 0 && now - goneAt >= PRESENCE_GRACE_MS) {
@@ -184,8 +181,8 @@ export class Presence {
         changes.push({ tenantId, userId, status: 'away' });
       }
     }
-    for (let from = 0; from < changes.length; from += USERS_PER_MESSAGE)
-      this.report(changes.slice(from, from + USERS_PER_MESSAGE));
+    for (let from = 0; from < changes.length; from += PRESENCE_USERS_MAX)
+      this.report(changes.slice(from, from + PRESENCE_USERS_MAX));
     for (const [key, leases] of this.leases)
       for (const [gatewayId, { until }] of leases) {
         if (until > now) continue;
@@ -223,8 +220,8 @@ export class Presence {
     if (this.lastSeen.size > LAST_SEEN_MAX && oldest !== undefined) this.lastSeen.delete(oldest);
   }
 
-  private report(users: Report['users']): void {
+  private report(users: PresenceReport['users']): void {
     const { feed, gatewayId } = this.deps;
-    feed.publish({ kind: 'presence', body: { gatewayId, users } satisfies Report });
+    feed.publish({ kind: 'presence', body: { gatewayId, users } satisfies PresenceReport });
   }
 }

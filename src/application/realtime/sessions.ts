@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { CommandType } from '../../contract/messages/commands.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 import type { ClientFrame, ClientFrameOf } from '../../contract/realtime/client-frames.js';
+import { gatewayMessage } from '../../contract/realtime/gateway-messages.js';
 import { CLOSE_CODES, REALTIME_LIMITS } from '../../contract/realtime/protocol.js';
 import { SYNC_FROM_NOW } from '../../contract/rest/requests.js';
 import { authenticateCaller } from '../gateway/authenticate-caller.js';
@@ -185,17 +186,14 @@ export class Sessions {
     }
   }
 
-  private receive({ kind, body }: EphemeralMessage): void {
-    const { gateway, presence } = this.deps;
-    if (kind === 'presence') presence.received(body as Parameters<Presence['received']>[0]);
-    else if (kind === 'presence-query') presence.reportAll();
+  private receive(message: EphemeralMessage): void {
+    const { gateway, presence, logger } = this.deps;
+    const read = gatewayMessage.safeParse(message);
+    if (!read.success) logger.debug('invalid message between gateways ignored', { kind: message.kind });
+    else if (read.data.kind === 'presence') presence.received(read.data.body);
+    else if (read.data.kind === 'presence-query') presence.reportAll();
     else {
-      const { tenantId, chatId, userId, on } = body as {
-        tenantId: string;
-        chatId: string;
-        userId: string;
-        on: boolean;
-      };
+      const { tenantId, chatId, userId, on } = read.data.body;
       const own = userKey({ tenantId, userId });
       for (const { key } of gateway.table.membersOf(chatId)) {
         if (key === own) continue;
@@ -221,6 +219,8 @@ export class Session {
   private readonly frames: TokenBucket;
   private readonly commands: TokenBucket;
   private readonly inProgress = new Set<string>();
+  /** The latest `watch` that waits for the one in progress. */
+  private watching: { next: readonly string[] | null } | null = null;
   /** By chat: when `on` was last passed on, and whether it still holds. */
   private readonly typed = new Map<string, { at: number; on: boolean }>();
   private saidAt: number;
@@ -389,11 +389,11 @@ export class Session {
   }
 
   private handle(frame: ClientFrame, state: Extract<SessionState, { kind: 'open' }>): void {
-    const { gateway, presence, settings, logger } = this.owner.deps;
+    const { gateway, presence, settings } = this.owner.deps;
     const { connection } = state;
     switch (frame.t) {
       case 'auth':
-        void this.renew(frame, state);
+        if (this.takesTurn()) void this.renew(frame, state);
         return;
       case 'ack':
         this.acknowledge(frame.n);
@@ -405,7 +405,7 @@ export class Session {
       case 'open':
         if (connection.opened.size >= settings.openMax && !connection.opened.has(frame.chatId))
           this.refuse('rate', { detail: `at most ${settings.openMax} chats can be open` });
-        else {
+        else if (this.takesTurn()) {
           // Whether the user is a member is checked whenever something of the chat is sent.
           connection.opened.add(frame.chatId);
           if (connection.hasMissed(frame.chatId)) gateway.resync(connection, 'open');
@@ -421,14 +421,34 @@ export class Session {
       case 'watch':
         if (frame.userIds.length > settings.watchMax)
           this.refuse('rate', { detail: `at most ${settings.watchMax} users can be watched` });
-        else
-          presence
-            .watch(connection, frame.userIds)
-            .catch((error: unknown) => logger.warn('presence not watched', { error }));
+        else if (this.takesTurn()) void this.watch(connection, frame.userIds);
         return;
       case 'active':
         presence.active(connection.caller);
     }
+  }
+
+  /** Counts a frame that costs more than memory: a command, a verified token, a read of the store. */
+  private takesTurn(): boolean {
+    if (this.commands.take(this.owner.deps.time.elapsedMs())) return true;
+    this.refuse('rate', { detail: 'too many commands', retryAfterMs: 1_000 });
+    return false;
+  }
+
+  /** One at a time. Of those that come meanwhile, the last one counts. */
+  private async watch(connection: Connection, userIds: readonly string[]): Promise<void> {
+    const { presence, logger } = this.owner.deps;
+    if (this.watching !== null) {
+      this.watching.next = userIds;
+      return;
+    }
+    const watching: { next: readonly string[] | null } = { next: userIds };
+    this.watching = watching;
+    for (let ids = watching.next; ids !== null; ids = watching.next) {
+      watching.next = null;
+      await presence.watch(connection, ids).catch((error: unknown) => logger.warn('presence not watched', { error }));
+    }
+    this.watching = null;
   }
 
   private async renew(frame: ClientFrameOf<'auth'>, state: Extract<SessionState, { kind: 'open' }>): Promise<void> {
@@ -463,13 +483,10 @@ export class Session {
   }
 
   private command(frame: ClientFrameOf<'command'>, state: Extract<SessionState, { kind: 'open' }>): void {
-    const { time, settings, submitter, logger } = this.owner.deps;
+    const { settings, submitter, logger } = this.owner.deps;
     const { connection, authorization } = state;
     const { id, type, chatId = null, data } = frame;
-    if (!this.commands.take(time.elapsedMs())) {
-      this.refuse('rate', { detail: 'too many commands', retryAfterMs: 1_000 });
-      return;
-    }
+    if (!this.takesTurn()) return;
     if (this.inProgress.has(id)) {
       connection.fail(id, 'duplicate');
       return;

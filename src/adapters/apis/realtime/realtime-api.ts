@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { REALTIME_PATH } from '../../../contract/realtime/protocol.js';
 import { problem, type Streams } from './streams.js';
-import type { WebSockets } from './websockets.js';
+import { refuseUpgrade, type WebSockets } from './websockets.js';
 
 /** The realtime endpoints, to be mounted on the HTTP server of the process. */
 export class RealtimeApi {
@@ -28,7 +28,7 @@ export class RealtimeApi {
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (urlOf(request)?.pathname === REALTIME_PATH) this.webSockets.upgrade(request, socket, head);
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    else refuseUpgrade(socket, '404 Not Found');
   }
 }
 

@@ -31,7 +31,7 @@ export class WebSockets {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const offered = request.headers['sec-websocket-protocol']?.split(',').map((one) => one.trim()) ?? [];
     if (!offered.includes(REALTIME_SUBPROTOCOL)) {
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      refuseUpgrade(socket, '400 Bad Request');
       return;
     }
     this.server.handleUpgrade(request, socket, head, (webSocket) => this.open(webSocket, request));
@@ -83,6 +83,12 @@ export class WebSockets {
       }
     }
   }
+}
+
+/** Node has removed its own listeners, and an error without one would end the process. */
+export function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.on('error', () => undefined);
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
 function outletOf(socket: WebSocket): Outlet {

@@ -1,4 +1,7 @@
 /** Real gateways, workers, PostgreSQL and RabbitMQ, and clients that keep a ledger. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import amqp from 'amqplib';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { eventually } from '../../../support/eventually.js';
@@ -314,6 +317,55 @@ describe('Realtime on a real broker, database and worker', function () {
       .and.to.have.property('retryAfterMs')
       .that.is.a('number');
     expect((await end).code).to.equal(0);
+  });
+
+  it('closes a client that asks for presence more often than the limit, and serves the others', async () => {
+    const [alice, bob] = people();
+    await groupOf(alice, bob);
+    const [a, b] = [clientOf(alice), clientOf(bob)];
+    await Promise.all([a.connect(), b.connect()]);
+    for (let n = 0; n < 200; n += 1) a.send({ t: 'watch', userIds: [bob] });
+    expect(await a.closed()).to.equal(4429);
+    b.send({ t: 'watch', userIds: [alice] });
+    await b.until('presence', ({ userId }) => userId === alice);
+  });
+
+  it('survives refused handshakes whose sockets are reset', async () => {
+    const { port } = new URL(urlOf(gateway));
+    const request = `GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+    for (let n = 0; n < 50; n += 1) {
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.on('error', () => undefined);
+      await once(socket, 'connect');
+      socket.write(n % 2 === 0 ? request : request.replace('/v1/realtime', '/elsewhere'));
+      socket.resetAndDestroy();
+    }
+    const client = clientOf(people()[0]);
+    await client.connect();
+  });
+
+  it('ignores messages between gateways that are not theirs', async () => {
+    const connection = await amqp.connect(stack.fleet.amqpUrl);
+    try {
+      const channel = await connection.createConfirmChannel();
+      const bodies = [
+        '',
+        'null',
+        '[]',
+        '{}',
+        '{"users":7}',
+        '{"gatewayId":"x","users":[null]}',
+        '{"chatId":{}}',
+        '\ud800',
+      ];
+      for (const kind of ['typing', 'presence', 'presence-query', 'other'])
+        for (const body of bodies) channel.publish(`${stack.fleet.namespace}.ephemeral`, kind, Buffer.from(body));
+      await channel.waitForConfirms();
+    } finally {
+      await connection.close();
+    }
+    const client = clientOf(people()[0]);
+    await client.connect();
   });
 
   it('passes on typing and presence between gateways', async () => {
