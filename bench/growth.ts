@@ -12,7 +12,7 @@ import { measureReads } from './growth/read-cost.js';
 import { reportName, writeReport } from './growth/report-files.js';
 import { measureSends } from './growth/send-cost.js';
 import { openStand, urlOf, withSql } from './growth/stand.js';
-import { readSettings } from './running/postgres-settings.js';
+import { readSettings } from './running/given-settings.js';
 
 const HELP = `Loads a small and a large store on one private PostgreSQL, and measures both in turns: queries (latency and pages
 touched), sends by real workers (processor time of PostgreSQL and worker), and disk. Compares the results with the goals.
@@ -75,7 +75,7 @@ function readOptions() {
     large: size(count('large')),
     grown: size(count('grown'), Math.ceil(chats * GROWN_SHARE_OF_CHATS)),
     ...{ samples: count('samples'), rounds: count('rounds'), sends: count('sends') },
-    settings: readSettings(values.set),
+    settings: readSettings('set', values.set),
     folder: values.folder ?? null,
     report: values.report,
   };

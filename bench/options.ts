@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { BODY_KINDS, type BodyKind } from './population/bodies.js';
-import { readSettings } from './running/postgres-settings.js';
+import { readSettings } from './running/given-settings.js';
 
 export const WORKLOADS = {
   W1: 'steady: sends to few busy and many quiet chats',
@@ -56,6 +56,8 @@ export interface BenchOptions {
   postgres: string | null;
   /** Settings of PostgreSQL that differ from the defaults. */
   settings: Readonly<Record<string, string>>;
+  /** Settings of Parley's workers: environment variables. */
+  workerSettings: Readonly<Record<string, string>>;
   /** SQL for the database that all subjects get a copy of; null: none. */
   prepare: string | null;
   /** Folder of the report; null: no report. */
@@ -99,6 +101,7 @@ ${WORKLOAD_NAMES.map((name) => `  ${name}  ${WORKLOADS[name]}`).join('\n')}
   --postgres NAMED   an installed PostgreSQL with its default settings instead of the embedded one: its version
                      (15: Debian's), or the folder of its programs
   --set NAME=VALUE   a setting of PostgreSQL for all systems; may be repeated (shared_buffers=4GB)
+  --worker NAME=VALUE  a setting of Parley's workers; may be repeated (SEARCH=off)
   --prepare SQL      run on the database that all systems get a copy of: to try an index or a setting of a table
   --reports FOLDER   folder of the report (default: bench/reports); none: no report
   --profile FOLDER   each worker writes a CPU profile (V8's format) into this folder, and a flame graph of it
@@ -133,6 +136,7 @@ export function readOptions(args: string[]): BenchOptions | null {
       'permit-share': { type: 'string', default: '0.01' },
       postgres: { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
+      worker: { type: 'string', multiple: true, default: [] },
       prepare: { type: 'string' },
       reports: { type: 'string', default: 'bench/reports' },
       profile: { type: 'string' },
@@ -162,7 +166,8 @@ export function readOptions(args: string[]): BenchOptions | null {
     partitions: positive('partitions', values.partitions),
     sampleRate: values['permit-share'],
     postgres: values.postgres ?? null,
-    settings: readSettings(values.set),
+    settings: readSettings('set', values.set),
+    workerSettings: readSettings('worker', values.worker),
     prepare: values.prepare ?? null,
     reports: values.reports === 'none' ? null : values.reports,
     profile: values.profile ?? null,

@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { linePlot } from '../reporting/plot.js';
-import { namedSettings } from '../running/postgres-settings.js';
+import { namedSettings } from '../running/given-settings.js';
 import { bytesPerMessage, bytesPerRow, type Disk } from './disk.js';
 import type { LoadSize } from './loading/loaded-chats.js';
 import { type Machine, machineLine } from './machine.js';

@@ -4,7 +4,7 @@ import { voidBecause } from '../measuring/closed.js';
 import type { Quantiles } from '../measuring/quantiles.js';
 import type { Figures } from '../measuring/station.js';
 import { WORKLOADS } from '../options.js';
-import { namedSettings } from '../running/postgres-settings.js';
+import { namedSettings } from '../running/given-settings.js';
 import type { PeerFigures } from '../subjects/peer.js';
 import type { BenchResult, Lane } from './bench-result.js';
 import { allButDriver, type Goal, goalsOf, isMet, laneOf, perSecond, ratios } from './goals.js';
@@ -227,6 +227,7 @@ function diskTable({ disk }: BenchResult): string | null {
 function machineTable({ machine, options }: BenchResult): string {
   const { only, rounds, messages, chats, bodies, seconds, inFlight, workers, partitions, sampleRate } = options;
   const settings = namedSettings(options.settings);
+  const ofWorkers = namedSettings(options.workerSettings ?? {}); // absent in reports from before there was --worker
   return markdownTable([
     ['', ''],
     ['processor', `${machine.cpu}, ${machine.cores} cores, which hold everything`],
@@ -234,6 +235,7 @@ function machineTable({ machine, options }: BenchResult): string {
     ['kernel', machine.kernel],
     ['Node, PostgreSQL, RabbitMQ', `${machine.node}, ${machine.postgres}, ${machine.rabbitmq}`],
     ...(settings === null ? [] : [["PostgreSQL's settings", settings]]),
+    ...(ofWorkers === null ? [] : [["the workers' settings", ofWorkers]]),
     ['load before', `${machine.loadBefore}`],
     ['workloads', only.map((name) => `${name} ${WORKLOADS[name]}`).join('; ')],
     [

@@ -34,7 +34,9 @@ export async function startParley(
     partitions,
     sampleRate,
     nodeFlags,
-  }: Pick<BenchOptions, 'workers' | 'partitions' | 'sampleRate' | 'nodeFlags'>,
+    workerSettings = {},
+  }: Pick<BenchOptions, 'workers' | 'partitions' | 'sampleRate' | 'nodeFlags'> &
+    Partial<Pick<BenchOptions, 'workerSettings'>>,
   given: ParleyGiven = {},
 ): Promise<ParleySubject> {
   const { namespace = 'bench' } = given;
@@ -53,6 +55,7 @@ export async function startParley(
     DECISION_SAMPLE_RATE: sampleRate,
     LOG_LEVEL: 'warn',
     POLICY_FILE: policy.file,
+    ...workerSettings,
     ...given.env,
   };
   const start = async () => {

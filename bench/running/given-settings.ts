@@ -1,9 +1,9 @@
-/** Parses `--set NAME=VALUE`, which may be repeated. Throws an error of one line for other forms. */
-export function readSettings(given: readonly string[]): Record<string, string> {
+/** Parses `--OPTION NAME=VALUE`, which may be repeated. Throws an error of one line for other forms. */
+export function readSettings(option: string, given: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     given.map((text) => {
-      const [, name, value] = /^([a-z_]+)=(.+)$/.exec(text) ?? [];
-      if (name === undefined || value === undefined) throw new Error(`--set wants NAME=VALUE, not ${text}`);
+      const [, name, value] = /^(\w+)=(.+)$/.exec(text) ?? [];
+      if (name === undefined || value === undefined) throw new Error(`--${option} wants NAME=VALUE, not ${text}`);
       return [name, value];
     }),
   );
