@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { JsonLinesConsumer } from '../../src/adapters/sinks/json-lines/json-lines-consumer.js';
 import { readJsonLines } from '../../src/adapters/sinks/json-lines/read-json-lines.js';
-import type { Delivery, DeliveryResult, LogConsumer, Overtaken } from '../../src/application/ports/log-consumer.js';
+import type { Delivery, DeliveryResult, EventConsumer, Overtaken } from '../../src/application/ports/log-consumer.js';
 import type { EventCursors } from '../../src/application/ports/store/event-cursors.js';
 import type { FollowedLog } from '../../src/application/ports/store/followed-log.js';
 import { Relay } from '../../src/application/relay/relay.js';
@@ -28,7 +28,7 @@ export const fastTime: Time = {
 };
 
 /** The JSON Lines sink with a hook that runs before each delivery. */
-export class TestConsumer implements LogConsumer {
+export class TestConsumer implements EventConsumer {
   readonly name = 'test';
   readonly content = 'cloud-events';
   readonly movesCursor = false;
@@ -38,8 +38,8 @@ export class TestConsumer implements LogConsumer {
 
   constructor(
     folder: string,
-    readonly start: LogConsumer['start'] = 'beginning',
-    readonly imports: LogConsumer['imports'] = 'exclude',
+    readonly start: EventConsumer['start'] = 'beginning',
+    readonly imports: EventConsumer['imports'] = 'exclude',
     private readonly before: (delivery: Delivery) => Promise<DeliveryResult | null> = async () => null,
   ) {
     this.sink = new JsonLinesConsumer({ folder, fsync: 'never' });

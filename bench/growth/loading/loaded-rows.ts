@@ -113,7 +113,7 @@ export class LoadedRows {
       const line = `${chatId}\t${sequence}\t${messageId}\t${TENANT_ID}\t${ordinal}\t${actorId}\t1\t${body}\t${at}\t${commandId}`;
       await this.put('messages', chat, line);
       const keys = `${Number.parseInt(chatId.slice(-8), 16) | 0}\t${senderKey(actorId)}`;
-      const words = wordsColumn(indexedWords(body), () => null).replace('\n', '\\n');
+      const words = wordsColumn(indexedWords(body), null).replace('\n', '\\n');
       await this.put('message_search', chat, `${messageId}\t${at}\t1\t${keys}\t${words}`);
       await this.event({ chat, type: 'message.created', actorId, commandId, at, payload: null }, sequence);
       if (time >= receiptsFrom) {

@@ -4,20 +4,31 @@
  */
 import type { CloudEvent } from '../../contract/messages/events.js';
 import type { LoggedEvent } from './store/event-log.js';
+import type { MessageText } from './store/followed-log.js';
 
 /** Where a new consumer starts. A time: at the first event at or after it. */
 export type StartAt = 'now' | 'beginning' | Date;
 
-export interface DeliveredEvent {
+interface Delivered {
   /** In the log of the partition. In partition −1: the number of the import that brought the event's chat. */
   position: number;
-  /** With the current text; an erased text is gone. */
-  entry: LoggedEvent;
-  /** With the recipients as of the event. Null for a consumer with `content: 'entries'`. */
-  event: CloudEvent | null;
+  /** In the chat. */
+  sequence: number | null;
 }
 
-export interface Delivery {
+export interface DeliveredEvent extends Delivered {
+  /** With the current text; an erased text is gone. */
+  entry: LoggedEvent;
+  /** With the recipients as of the event. */
+  event: CloudEvent;
+}
+
+export interface DeliveredText extends Delivered {
+  /** The text that the message has now. Null if the event is not about a text, or the text is gone. */
+  text: MessageText | null;
+}
+
+export interface Delivery<Item extends Delivered = DeliveredEvent> {
   /** −1: imported chats. */
   partition: number;
   /** The fencing token. A sink must refuse a delivery whose epoch is below the highest one that it has seen. */
@@ -29,7 +40,7 @@ export interface Delivery {
   /** Parked events that are tried again. The cursor does not move. */
   isRetry: boolean;
   /** At least one, in position order; positions can be missing where events were pruned. */
-  events: DeliveredEvent[];
+  events: Item[];
 }
 
 export type DeliveryResult =
@@ -54,14 +65,12 @@ export interface Overtaken {
   missing: number;
 }
 
-export interface LogConsumer {
+interface Consumer<Item extends Delivered> {
   /** Key of its cursors: 1 to 64 of a–z, 0–9 and `-`. A new name is a new consumer. */
   readonly name: string;
   readonly start: StartAt;
   /** Whether it also gets the events of imported chats, in the order of the imports. They never pass the log. */
   readonly imports: 'include' | 'exclude';
-  /** Whether `DeliveredEvent.event` is rendered, which needs the recipients. */
-  readonly content: 'cloud-events' | 'entries';
   /** True for a sink in our database that moves its cursor, under its epoch, in the statement that takes the events. */
   readonly movesCursor: boolean;
   /** Maximum number of events in one delivery, 1 to 1,000. If absent: 256. */
@@ -75,9 +84,21 @@ export interface LogConsumer {
    * A rejection means that the sink is down: the same events come again, with backoff, for ever. `signal` aborts when
    * the relay stops or loses the cursor.
    */
-  deliver(delivery: Delivery, signal: AbortSignal): Promise<DeliveryResult>;
+  deliver(delivery: Delivery<Item>, signal: AbortSignal): Promise<DeliveryResult>;
   /** Called before the cursor passes the missing events. Repeated while it rejects. */
   onOvertaken(overtaken: Overtaken): Promise<void>;
   /** Called when the relay stops, after the last delivery. */
   close(): Promise<void>;
 }
+
+/** Gets events as they are published. */
+export interface EventConsumer extends Consumer<DeliveredEvent> {
+  readonly content: 'cloud-events';
+}
+
+/** Gets texts only, which costs a fraction of reading and rendering the events. */
+export interface TextConsumer extends Consumer<DeliveredText> {
+  readonly content: 'texts';
+}
+
+export type LogConsumer = EventConsumer | TextConsumer;

@@ -8,10 +8,10 @@
  * Whatever fails otherwise is repeated from 1, with backoff, for ever.
  */
 import { renderEvent } from '../outbox/render-event.js';
-import type { DeliveredEvent, LogConsumer } from '../ports/log-consumer.js';
+import type { DeliveredEvent, DeliveredText, LogConsumer } from '../ports/log-consumer.js';
 import type { EventCursors, OwnedCursor, ParkedPlace } from '../ports/store/event-cursors.js';
 import type { LoggedEvent } from '../ports/store/event-log.js';
-import type { FollowedLog } from '../ports/store/followed-log.js';
+import { type FollowedLog, type LoggedText, type LogStretch, toLoggedText } from '../ports/store/followed-log.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Failpoints, RelayStep } from '../runtime/failpoints.js';
@@ -55,9 +55,12 @@ interface Place {
   sequence: number;
 }
 
+/** What the consumer gets of an event. */
+type Item = DeliveredEvent | DeliveredText;
+
 /** What is delivered next. `events` is empty if all positions up to `end` are pruned. */
 interface Stretch {
-  events: DeliveredEvent[];
+  events: Item[];
   /** The place when all of them are taken. */
   end: Place;
   /** There was nothing more when they were read. */
@@ -65,7 +68,7 @@ interface Stretch {
 }
 
 /** What became of a delivery: taken, refused by a sink that knows a successor, or one event failed by itself. */
-type Delivered = 'taken' | 'fenced' | { failed: DeliveredEvent; code: string };
+type Delivered = 'taken' | 'fenced' | { failed: Item; code: string };
 
 export class Follower {
   /** Why the last try failed. Null if it succeeded. */
@@ -152,14 +155,14 @@ export class Follower {
   /** The next events of the partition. Null if there are none yet. Throws if the log has a hole. */
   private async readLog(): Promise<Stretch | null> {
     const after = this.place.position;
-    const { events, through, end, floor } = await this.deps.log.read(this.cursor.partition, after, this.deliveryMax);
+    const { events, through, end, floor } = await this.read(after, this.deliveryMax);
     if (through <= after) return null;
     const hole = holeIn(events, after, through, floor);
     // Never skipped: the store may be damaged, and an operator must look at it.
     if (hole !== null) throw new Error(`the log of partition ${this.cursor.partition} has no position ${hole}`);
     await this.tellOvertaken(events, Math.min(floor, through));
     return {
-      events: await this.render(events, ({ position }) => position),
+      events: await this.toItems(events),
       end: { position: through, sequence: 0 },
       isLast: through === end,
     };
@@ -175,11 +178,19 @@ export class Follower {
     const end = isComplete
       ? { position: importNumber, sequence: 0 }
       : { position, sequence: events.at(-1)?.sequence ?? sequence };
-    return { events: await this.render(events, () => importNumber), end, isLast: false };
+    return { events: await this.importedItems(events, importNumber), end, isLast: false };
+  }
+
+  private read(after: number, limit: number): Promise<LogStretch<LoggedEvent | LoggedText>> {
+    const { log } = this.deps;
+    const { partition } = this.cursor;
+    return this.consumer.content === 'texts'
+      ? log.readTexts(partition, after, limit)
+      : log.read(partition, after, limit);
   }
 
   /** Tells the consumer, once, of positions at or below the floor that are missing. */
-  private async tellOvertaken(events: readonly LoggedEvent[], through: number): Promise<void> {
+  private async tellOvertaken(events: readonly { position: number }[], through: number): Promise<void> {
     const after = Math.max(this.place.position, this.toldThrough);
     if (through <= after) return;
     const present = events.filter(({ position }) => position > after && position <= through).length;
@@ -193,16 +204,20 @@ export class Follower {
     this.toldThrough = through;
   }
 
-  private async render(
-    entries: readonly LoggedEvent[],
-    positionOf: (entry: LoggedEvent) => number,
-  ): Promise<DeliveredEvent[]> {
+  private async importedItems(events: readonly LoggedEvent[], importNumber: number): Promise<Item[]> {
+    const items = await this.toItems(this.consumer.content === 'texts' ? events.map(toLoggedText) : events);
+    return items.map((item) => ({ ...item, position: importNumber }));
+  }
+
+  private async toItems(read: readonly (LoggedEvent | LoggedText)[]): Promise<Item[]> {
+    const texts = read.filter((one) => 'text' in one);
+    if (this.consumer.content === 'texts') return texts;
     const { audiences, render } = this.deps;
-    if (this.consumer.content === 'entries')
-      return entries.map((entry) => ({ position: positionOf(entry), entry, event: null }));
+    const entries = read.filter((one) => 'event' in one);
     const seenBy = await audiences.of(entries);
     return entries.map((entry, index) => ({
-      position: positionOf(entry),
+      position: entry.position,
+      sequence: entry.sequence,
       entry,
       event: renderEvent(entry, seenBy[index] ?? null, render),
     }));
@@ -210,8 +225,12 @@ export class Follower {
 
   private async deliver({ events, end }: Stretch, isRetry = false): Promise<Delivered> {
     const { partition, epoch } = this.cursor;
-    const delivery = { partition, epoch, after: this.place.position, through: end.position, isRetry, events };
-    const result = await this.consumer.deliver(delivery, this.life.signal);
+    const delivery = { partition, epoch, after: this.place.position, through: end.position, isRetry };
+    const { consumer } = this;
+    const { signal } = this.life;
+    const result = await (consumer.content === 'texts'
+      ? consumer.deliver({ ...delivery, events: events.filter((item) => 'text' in item) }, signal)
+      : consumer.deliver({ ...delivery, events: events.filter((item) => 'event' in item) }, signal));
     if (result.outcome === 'fenced') return 'fenced';
     if (result.outcome === 'taken') {
       this.deps.observer.delivered(this.consumer.name, events.length);
@@ -231,9 +250,9 @@ export class Follower {
     else this.lose('another relay has the cursor');
   }
 
-  private async park({ failed, code }: { failed: DeliveredEvent; code: string }): Promise<void> {
+  private async park({ failed, code }: { failed: Item; code: string }): Promise<void> {
     const { cursors, observer, logger } = this.deps;
-    const sequence = this.cursor.partition === IMPORTED_CHATS ? (failed.entry.sequence ?? 0) : 0;
+    const sequence = this.cursor.partition === IMPORTED_CHATS ? (failed.sequence ?? 0) : 0;
     const parked: ParkedPlace = { position: failed.position, sequence };
     // Within an imported chat the stored position stays, and the rest of the chat follows.
     const position = sequence === 0 ? failed.position : this.place.position;
@@ -263,14 +282,16 @@ export class Follower {
   }
 
   /** Reads the event again, as it is now. None if it was pruned. */
-  private async findParked({ position, sequence }: ParkedPlace): Promise<DeliveredEvent[]> {
-    const { log } = this.deps;
-    const { partition } = this.cursor;
-    const found =
-      partition === IMPORTED_CHATS
-        ? (await log.readImport(position, sequence - 1, 1)).filter((event) => event.sequence === sequence)
-        : (await log.read(partition, position - 1, 1)).events.filter((event) => event.position === position);
-    return this.render(found, () => position);
+  private async findParked({ position, sequence }: ParkedPlace): Promise<Item[]> {
+    if (this.cursor.partition === IMPORTED_CHATS) {
+      const found = await this.deps.log.readImport(position, sequence - 1, 1);
+      return this.importedItems(
+        found.filter((event) => event.sequence === sequence),
+        position,
+      );
+    }
+    const { events } = await this.read(position - 1, 1);
+    return this.toItems(events.filter((event) => event.position === position));
   }
 
   private lose(why: string): void {
@@ -284,7 +305,7 @@ export class Follower {
 }
 
 /** The first position above the floor that is not among the events. Null if none is missing. */
-function holeIn(events: readonly LoggedEvent[], after: number, through: number, floor: number): number | null {
+function holeIn(events: readonly { position: number }[], after: number, through: number, floor: number): number | null {
   let expected = Math.max(after, floor) + 1;
   for (const { position } of events) {
     if (position > expected) return expected;

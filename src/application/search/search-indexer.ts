@@ -3,7 +3,7 @@
  * for its words (docs/adr/0023-search-behind-the-write-path.md).
  */
 import { indexedWords } from '../../domain/search/indexed-words.js';
-import type { DeliveredEvent, Delivery, DeliveryResult, LogConsumer } from '../ports/log-consumer.js';
+import type { DeliveredText, Delivery, DeliveryResult, TextConsumer } from '../ports/log-consumer.js';
 import type { IndexedMessage, SearchIndex } from '../ports/store/search-index.js';
 import type { Time } from '../runtime/time.js';
 
@@ -29,11 +29,11 @@ export interface SearchIndexerDeps {
   isBusy(): boolean;
 }
 
-export class SearchIndexer implements LogConsumer {
+export class SearchIndexer implements TextConsumer {
   readonly name = SEARCH_CONSUMER;
   readonly start = 'beginning';
   readonly imports = 'include';
-  readonly content = 'entries';
+  readonly content = 'texts';
   readonly movesCursor = true;
   readonly deliveryMax = INDEXED_AT_ONCE_MAX;
   readonly pauseMs = PAUSE_MS;
@@ -43,7 +43,7 @@ export class SearchIndexer implements LogConsumer {
     this.prunedAtMs = deps.time.elapsedMs();
   }
 
-  async deliver(delivery: Delivery, signal: AbortSignal): Promise<DeliveryResult> {
+  async deliver(delivery: Delivery<DeliveredText>, signal: AbortSignal): Promise<DeliveryResult> {
     const { partition, epoch, after, through, isRetry, events } = delivery;
     await this.yieldToCommands(signal);
     const messages = await this.split(events);
@@ -66,16 +66,15 @@ export class SearchIndexer implements LogConsumer {
       await time.pause(YIELD_POLL_MS, signal);
   }
 
-  private async split(events: readonly DeliveredEvent[]): Promise<IndexedMessage[]> {
+  private async split(events: readonly DeliveredText[]): Promise<IndexedMessage[]> {
     const { time } = this.deps;
     const messages = new Map<string, IndexedMessage>();
     let since = time.elapsedMs();
-    for (const { entry } of events) {
-      const { event } = entry;
-      if (event.type !== 'message.created' && event.type !== 'message.edited') continue;
-      const { messageId, revision, senderId, body } = event.message;
+    for (const { text } of events) {
+      if (text === null) continue;
+      const { messageId, revision, senderId, body } = text;
       // The latest text of a message wins, and a statement has each message once.
-      if (body !== null) messages.set(messageId, { messageId, revision, senderId, words: indexedWords(body) });
+      messages.set(messageId, { messageId, revision, senderId, words: indexedWords(body) });
       if (time.elapsedMs() - since < TURN_MS) continue;
       await time.turn();
       since = time.elapsedMs();

@@ -1,4 +1,4 @@
-import { camelParts, markedWord, type Word, wordsOf } from './words.js';
+import { camelParts, markedWord, plainWords, type Word, wordsOf } from './words.js';
 
 /** What a text is found by. */
 export interface IndexedWords {
@@ -15,6 +15,8 @@ export interface IndexedWords {
 const INDEXED_MAX_CHARACTERS = 65_536;
 
 export function indexedWords(text: string): IndexedWords {
+  const plain = text.length > INDEXED_MAX_CHARACTERS ? null : plainWords(text);
+  if (plain !== null) return { sequence: plain, others: [] };
   const sequence: string[] = [];
   const others = new Set<string>();
   let characters = 0;

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
 import type { DomainEvent } from '../../../src/domain/event.js';
+import { eraseMessage, type Message } from '../../../src/domain/message.js';
 import { AT, aChatWithMessages, anEvent, later, Owner } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 
@@ -48,10 +49,40 @@ export function followedLogConformance(open: OpenStore): void {
         const { events: read, through } = await store.followed.read(0, after, ALL);
         expect(read.length).to.be.at.least(1);
         expect(through).to.equal(read.at(-1)?.position);
+        const texts = await store.followed.readTexts(0, after, ALL);
+        expect(texts.events.map(({ position }) => position)).to.deep.equal(positions(read));
+        expect(texts.through).to.equal(through);
         seen.push(...positions(read));
         after = through;
       }
       expect(seen).to.deep.equal(positions(events));
+    });
+
+    it('reads the present texts of messages', async () => {
+      const { chat, messages, events } = aChatWithMessages(0, 3);
+      const [kept, edited, erased] = messages as [Message, Message, Message];
+      await owner.write(() => ({ chatsCreated: [chat], messages, events }));
+      const message = { ...edited, revision: 2, body: 'coffee', editedAt: later(5), editedBy: edited.senderId };
+      await owner.write((at) => ({
+        messagesChanged: [message, eraseMessage(erased, later(9))],
+        events: [anEvent(at + 1, { type: 'message.edited', message }, { chatId: chat.chatId, sequence: 5 })],
+      }));
+      const textOf = ({ messageId, senderId }: Message, revision: number, body: string | null) => ({
+        ...{ messageId, revision, senderId, body },
+      });
+      expect(await store.followed.readTexts(0, 0, ALL)).to.deep.equal({
+        events: [
+          { position: 1, sequence: 1, text: null },
+          { position: 2, sequence: 2, text: textOf(kept, 1, kept.body) },
+          { position: 3, sequence: 3, text: textOf(edited, 2, 'coffee') },
+          { position: 4, sequence: 4, text: null },
+          { position: 5, sequence: 5, text: textOf(edited, 2, 'coffee') },
+        ],
+        ...{ through: 5, end: 5, floor: 0 },
+      });
+      const { events: some, through, end } = await store.followed.readTexts(0, 1, 2);
+      expect([some.map(({ position }) => position), through, end]).to.deep.equal([[2, 3], 3, 5]);
+      expect(await store.followed.readTexts(0, 5, ALL)).to.deep.equal({ events: [], through: 5, end: 5, floor: 0 });
     });
 
     it('has no imports where there are none', async () => {

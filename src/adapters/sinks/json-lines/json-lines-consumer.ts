@@ -4,7 +4,7 @@
  */
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Delivery, DeliveryResult, LogConsumer } from '../../../application/ports/log-consumer.js';
+import type { Delivery, DeliveryResult, EventConsumer } from '../../../application/ports/log-consumer.js';
 import { type LinesFile, lineOf, nameOf, parseName } from './lines-file.js';
 
 /**
@@ -23,7 +23,7 @@ const NEWLINE = 0x0a;
 /** Bytes that are read at a time when the end of the last complete line is looked for. */
 const TAIL_BYTES = 64 * 1024;
 
-export class JsonLinesConsumer implements LogConsumer {
+export class JsonLinesConsumer implements EventConsumer {
   readonly name = 'json-lines';
   readonly start = 'beginning';
   readonly imports = 'include';

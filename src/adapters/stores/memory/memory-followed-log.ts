@@ -1,5 +1,10 @@
 import type { LoggedEvent } from '../../../application/ports/store/event-log.js';
-import { type FollowedLog, isAfter, type LogStretch } from '../../../application/ports/store/followed-log.js';
+import {
+  type FollowedLog,
+  isAfter,
+  type LoggedText,
+  type LogStretch,
+} from '../../../application/ports/store/followed-log.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
 import { CHANGES_AUDIENCE } from '../../../domain/event.js';
 import { MemoryEventLog, withPresentText } from './memory-event-log.js';
@@ -19,6 +24,11 @@ export class MemoryFollowedLog implements FollowedLog {
     const events = await this.log.readEvents(partition, after, limit);
     const through = events.length === limit ? (events.at(-1)?.position ?? end) : end;
     return { events, through, end, floor };
+  }
+
+  async readTexts(partition: number, after: number, limit: number): Promise<LogStretch<LoggedText>> {
+    const { events, ...limits } = await this.read(partition, after, limit);
+    return { ...limits, events: events.map((event) => this.presentText(event)) };
   }
 
   async nextImport(after: number): Promise<number | null> {
@@ -49,6 +59,14 @@ export class MemoryFollowedLog implements FollowedLog {
       .filter((change) => (change.sequence ?? 0) > after && !isAfter(change, until))
       .slice(0, limit)
       .map((event) => withPresentText(this.tables, event));
+  }
+
+  private presentText({ position, sequence, event }: LoggedEvent): LoggedText {
+    const isText = event.type === 'message.created' || event.type === 'message.edited';
+    const message = isText ? this.tables.messages.get(event.message.messageId) : undefined;
+    if (message === undefined || message.body === null) return { position, sequence, text: null };
+    const { messageId, revision, senderId, body } = message;
+    return { position, sequence, text: { messageId, revision, senderId, body } };
   }
 
   private eventsOf(chatId: string): LoggedEvent[] {

@@ -13,7 +13,8 @@ const PARTITION = 3;
 function delivery(epoch: number, positions: readonly number[], isRetry = false): Delivery {
   const events = positions.map((position) => {
     const entry = anEvent(position, { type: 'command.rejected', receipt: {} }, { partition: PARTITION });
-    return { position, entry, event: renderEvent(entry, null, { storeId: 'store', recipientsMax: 1 }) };
+    const { sequence } = entry;
+    return { position, sequence, entry, event: renderEvent(entry, null, { storeId: 'store', recipientsMax: 1 }) };
   });
   const after = (positions[0] ?? 1) - 1;
   return { partition: PARTITION, epoch, after, through: positions.at(-1) ?? after, isRetry, events };

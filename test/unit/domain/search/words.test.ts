@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { indexedWords } from '../../../../src/domain/search/indexed-words.js';
+import { indexedWords, otherWords } from '../../../../src/domain/search/indexed-words.js';
 import { matchesTerms, SEARCH_WORDS_MAX, searchTerms } from '../../../../src/domain/search/search-terms.js';
-import { WORD_MAX_CHARACTERS, wordsOf } from '../../../../src/domain/search/words.js';
+import { plainWords, WORD_MAX_CHARACTERS, wordsOf } from '../../../../src/domain/search/words.js';
 
 const finds = (text: string, query: string) => matchesTerms(indexedWords(text), searchTerms(query));
 
@@ -107,6 +107,27 @@ describe('The words of a text', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+
+  it('are the same without the rules of a text that needs none', () => {
+    const piece = fc.oneof(
+      fc.constantFrom('v1', 'V2', 'camelCase', 'HTTPServer', '#tag', '@name', 'x'.repeat(64), 'x'.repeat(65), 'é'),
+      ...[fc.stringMatching(/^[a-z]{1,8}$/), fc.stringMatching(/^[A-Z]?[a-z0-9]{1,8}$/), fc.string({ maxLength: 3 })],
+    );
+    let plain = 0;
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 6 }), fc.constantFrom(' ', '', '-', '\n'), (pieces, between) => {
+        const whole = pieces.join(between);
+        const found = plainWords(whole);
+        if (found === null) return;
+        plain += 1;
+        const words = wordsOf(whole);
+        expect(found).to.deep.equal(words.map((word) => word.text));
+        expect(words.flatMap((word) => otherWords(whole, word))).to.deep.equal([]);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(plain).to.be.at.least(200);
   });
 
   it('are at most 32 in a search text', () => {

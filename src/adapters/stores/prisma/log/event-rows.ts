@@ -55,11 +55,12 @@ export const EVENT_COLUMNS = Prisma.sql`e.partition, e.position::float8 AS posit
 /**
  * Messages are looked up by key for each event. A join could read all messages of a large chat for a few of its events.
  */
-export const EVENTS_WITH_MESSAGES = Prisma.sql`chat_events e
+export const EVENTS_WITH_PRESENT_MESSAGES = Prisma.sql`chat_events e
   LEFT JOIN LATERAL (
     SELECT * FROM messages WHERE chat_id = e.chat_id AND sequence = CASE e.type
       WHEN 'message.created' THEN e.sequence WHEN 'message.edited' THEN (e.payload->>'messageSequence')::int8 END
-    LIMIT 1) g ON TRUE
+    LIMIT 1) g ON TRUE`;
+export const EVENTS_WITH_MESSAGES = Prisma.sql`${EVENTS_WITH_PRESENT_MESSAGES}
   LEFT JOIN LATERAL (
     SELECT * FROM message_revisions WHERE message_id = g.message_id AND revision < g.revision AND revision = CASE e.type
       WHEN 'message.created' THEN 1 WHEN 'message.edited' THEN (e.payload->>'revision')::int4 END

@@ -1,15 +1,29 @@
 import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
-import type { FollowedLog, LogStretch } from '../../../../application/ports/store/followed-log.js';
+import type { FollowedLog, LoggedText, LogStretch } from '../../../../application/ports/store/followed-log.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { CHANGES_AUDIENCE } from '../../../../domain/event.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { EVENT_BYTES, type PageRow, withinPageBytes } from '../queries/page-bytes.js';
 import { rethrow } from '../store-errors.js';
-import { EVENT_COLUMNS, EVENTS_WITH_MESSAGES, type EventRow, toLoggedEvent } from './event-rows.js';
+import {
+  EVENT_COLUMNS,
+  EVENTS_WITH_MESSAGES,
+  EVENTS_WITH_PRESENT_MESSAGES,
+  type EventRow,
+  toLoggedEvent,
+} from './event-rows.js';
 
 /** A literal, because the partial index `chat_events_audience_idx` is not used for a list of parameters. */
 const AUDIENCE_TYPES = Prisma.raw([...CHANGES_AUDIENCE].map((type) => `'${type}'`).join(', '));
+
+/** Position, sequence, the message's id, revision, sender and text, and the number of rows before the limit by size. */
+type TextRow = [number, number | null, string | null, number, string, string | null, number];
+
+function toText([position, sequence, messageId, revision, senderId, body]: TextRow): LoggedText {
+  const isGone = messageId === null || body === null;
+  return { position, sequence, text: isGone ? null : { messageId, revision, senderId, body } };
+}
 
 /**
  * Every method rejects with a `StoreError`.
@@ -40,6 +54,28 @@ export class PrismaFollowedLog implements FollowedLog {
     const isAll = last === undefined || (last.pageRows === rows.length && rows.length < limit);
     const { end, floor } = found;
     return { events: rows.map(toLoggedEvent), through: isAll ? end : last.position, end, floor };
+  }
+
+  /** One statement, as `read`. A row is an array, because the names of its fields would cost more than its numbers. */
+  async readTexts(partition: number, after: number, limit: number): Promise<LogStretch<LoggedText>> {
+    const page = Prisma.sql`
+      SELECT e.position, e.sequence, g.message_id, g.revision, g.sender_id, g.body,
+        COALESCE(octet_length(g.body), 0) AS bytes
+      FROM ${EVENTS_WITH_PRESENT_MESSAGES}
+      WHERE e.partition = ${partition}::int4 AND e.position > ${after}::int8
+      ORDER BY e.position LIMIT ${limit}::int8`;
+    const [found] = await this.database.$queryRaw<{ end: number; floor: number; events: string | null }[]>`
+      SELECT p.position::float8 AS "end", p.log_floor::float8 AS floor,
+        (SELECT json_agg(json_build_array(t.position, t.sequence, t.message_id, t.revision, t.sender_id, t.body,
+            t."pageRows") ORDER BY t.position)::text
+          FROM (${withinPageBytes(page, Prisma.sql`p.position`)}) t) AS events
+      FROM partitions p WHERE p.partition = ${partition}::int4`.catch(rethrow);
+    if (found === undefined) throw new Error(`there is no partition ${partition}`);
+    const rows = found.events === null ? [] : (JSON.parse(found.events) as TextRow[]);
+    const last = rows.at(-1);
+    const isAll = last === undefined || (last[6] === rows.length && rows.length < limit);
+    const { end, floor } = found;
+    return { events: rows.map(toText), through: isAll ? end : last[0], end, floor };
   }
 
   /**

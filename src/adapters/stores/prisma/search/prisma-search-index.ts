@@ -4,7 +4,7 @@ import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';
 import { senderKey, wordsColumn } from './search-columns.js';
-import { SearchDictionary } from './search-dictionary.js';
+import { NO_DICTIONARY, SearchDictionary } from './search-dictionary.js';
 
 /**
  * A mark is needed by an indexer's statement that began before the mark was written. No statement lasts this long: the
@@ -74,17 +74,10 @@ export class PrismaSearchIndex implements SearchIndex {
   }
 
   private async rowsOf(owned: OwnedCursor, messages: readonly IndexedMessage[]) {
-    const stemOf = await this.dictionary.stems(
-      await this.dictionaryOf(owned),
-      messages.flatMap(({ words }) => words.sequence),
-    );
-    return messages.map((message) => ({
-      ...message,
-      column: wordsColumn(message.words, (word) => {
-        const stem = stemOf(word);
-        return stem === word ? null : stem;
-      }),
-    }));
+    const dictionary = await this.dictionaryOf(owned);
+    const allWords = () => messages.flatMap(({ words }) => words.sequence);
+    const stemOf = dictionary === NO_DICTIONARY ? null : await this.dictionary.stems(dictionary, allWords());
+    return messages.map((message) => ({ ...message, column: wordsColumn(message.words, stemOf) }));
   }
 
   private async dictionaryOf({ name, partition, epoch }: OwnedCursor): Promise<string> {

@@ -1,4 +1,5 @@
 /** Parts of statements on `message_search`, written exactly as in its index, so that the index is used. */
+import type { StemOf } from '../../../../domain/search/highlights.js';
 import type { IndexedWords } from '../../../../domain/search/indexed-words.js';
 import type { SearchTerm } from '../../../../domain/search/search-terms.js';
 import { column } from '../columns.js';
@@ -20,11 +21,20 @@ const OTHERS = '\n';
 /** Precedes a stem, so that no word is equal to it. */
 const STEM = '~';
 
-/** The column `words`. `stemOf` returns null if a word is its own stem. */
-export function wordsColumn({ sequence, others }: IndexedWords, stemOf: (word: string) => string | null): string {
-  const stems = new Set(sequence.flatMap((word) => stemOf(word) ?? []));
+/** The column `words`. `stemOf` is null if there is no dictionary. */
+export function wordsColumn({ sequence, others }: IndexedWords, stemOf: StemOf | null): string {
+  const stems = stemOf === null ? [] : stemsOf(sequence, stemOf);
   const unordered = [...others, ...[...stems].map((stem) => `${STEM}${stem}`)];
   return unordered.length === 0 ? sequence.join(' ') : `${sequence.join(' ')}${OTHERS}${unordered.join(' ')}`;
+}
+
+/** Without those that are equal to their word. */
+function stemsOf(words: readonly string[], stemOf: StemOf): Set<string> {
+  const stems = words.map((word) => {
+    const stem = stemOf(word);
+    return stem === word ? null : stem;
+  });
+  return new Set(stems.filter((stem) => stem !== null));
 }
 
 /** Any number that depends on the sender alone (FNV-1a). Equal keys cost a search time, and no more. */
