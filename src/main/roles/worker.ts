@@ -100,6 +100,7 @@ export const worker = defineRole({
   heapGrowthPercent: HEAP_GROWTH_PERCENT,
 
   async compose(context) {
+    const { SharedRecipients } = await import('../../application/outbox/shared-recipients.js');
     const { LiveCopies } = await import('../../application/outbox/live-copies.js');
     const { WorkerMetrics } = await import('../../adapters/telemetry/worker-metrics.js');
     const { Worker } = await import('../../application/coordinator/worker.js');
@@ -176,7 +177,7 @@ export const worker = defineRole({
         },
         quotas,
         publisher: {
-          log: store.log,
+          log: new SharedRecipients(store.log, realTime),
           sink: transport.sink,
           live: settings.realtime === 'off' || transport.live === null ? undefined : new LiveCopies(transport.live),
           policy,
