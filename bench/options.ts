@@ -8,7 +8,7 @@ export const WORKLOADS = {
   W3: 'mixed: send, edit, react, read, delete 60/10/15/12/3 %',
   W4: 'dirty: 10 % repeats, 5 % refused, 1 % invalid',
   W5: 'backlog: drain what has waited',
-  W6: 'readers: W1 at 80 % load with history, list and search reads',
+  W6: 'readers: W1 at 50 % and 80 % load with history, list and search reads',
 } as const;
 export type WorkloadName = keyof typeof WORKLOADS;
 const WORKLOAD_NAMES = Object.keys(WORKLOADS) as WorkloadName[];

@@ -1,4 +1,4 @@
-/** W6: W1 at 80 % of Parley's throughput, with readers over REST. */
+/** W6: W1 at 50 % and at 80 % of Parley's throughput, with readers over REST. */
 
 import { cpuSeconds } from '../measuring/cpu-time.js';
 import { Readers } from '../measuring/readers.js';
@@ -7,7 +7,7 @@ import type { Step } from '../running/steps.js';
 import { steadyRate } from './rates.js';
 
 const FIRST_SEED = 4_000;
-const LOAD_SHARE = 0.8;
+const LOAD_SHARES = [0.5, 0.8];
 const MS_PER_SECOND = 1_000;
 
 /** @param start registers a started process, so that it is stopped in any case */
@@ -18,13 +18,13 @@ export function readerSteps(
   const { options, result, population, bodies, steady, parley } = stage;
   const station = parleyStation(stage);
   let readers: Readers | null = null;
-  const round = (title: string, seconds: number, seed: number, isKept: boolean): Step => ({
+  const round = (title: string, share: number, seconds: number, seed: number, isKept: boolean): Step => ({
     title,
     total: Math.ceil(seconds),
     seconds,
     run: async () => {
       readers ??= await start('REST', () => Readers.start(parley, population, bodies));
-      const perSecond = steadyRate(stage) * LOAD_SHARE;
+      const perSecond = steadyRate(stage) * share;
       const count = Math.ceil(perSecond * seconds);
       const ended = new AbortController();
       const { pid } = readers;
@@ -38,7 +38,7 @@ export function readerSteps(
         const { reads, answered } = await reading;
         const answers = answered.ok + answered.unavailable + answered.failed;
         const cpuMsPerRead = ((cpuSeconds([pid]) - cpuBefore) * MS_PER_SECOND) / answers;
-        if (isKept) result.readers.push({ perSecond, figures, reads, answered, cpuMsPerRead });
+        if (isKept) result.readers.push({ share, perSecond, figures, reads, answered, cpuMsPerRead });
       } finally {
         ended.abort();
         await reading;
@@ -47,9 +47,14 @@ export function readerSteps(
   });
   return [
     // Warms up the REST process.
-    round('readers, warm-up', options.seconds, FIRST_SEED, false),
+    round('readers, warm-up', 0.5, options.seconds, FIRST_SEED, false),
     ...Array.from({ length: options.rounds }, (_, index) =>
-      round(`readers ${index + 1}`, options.seconds, FIRST_SEED + 10 * (index + 1), true),
-    ),
+      LOAD_SHARES.map((share) =>
+        round(
+          `readers ${index + 1}, ${share * 100} % load`,
+          ...([share, options.seconds, FIRST_SEED + 10 * (index + 1), true] as const),
+        ),
+      ),
+    ).flat(),
   ];
 }

@@ -22,6 +22,8 @@ export interface RateSeries {
 }
 
 export interface ReadersRound extends ReadFigures {
+  /** Of Parley's throughput in W1. */
+  share: number;
   perSecond: number;
   figures: Figures;
   /** Of the REST process; the part of PostgreSQL is in `figures`. */

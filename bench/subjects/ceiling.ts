@@ -1,7 +1,7 @@
 /**
- * The ceiling: the input and output of Parley without its decisions. It has the same queues, batches, rows, bytes,
- * confirms and acknowledgements, with `amqplib` and `pg` alone. The difference to Parley is the cost of validation,
- * policy, snapshot and recovery.
+ * The ceiling: the input and output of Parley without its decisions. It has the same queues, batches of all partitions
+ * together, rows, bytes, confirms and acknowledgements, with `amqplib` and `pg` alone. The difference to Parley is the
+ * cost of validation, policy, snapshot and recovery, and of the search index, which it does not fill.
  *
  * Left out: the epoch and the take-over, the lookup of earlier receipts, the attributes of chats and members (the
  * members of a chat are computed from its number), the canonical form for the content hash (it hashes the bytes), the
@@ -19,9 +19,12 @@ import { EVENT_CONTENT_TYPE } from '../../src/contract/messages/events.js';
 import { names } from '../../src/contract/messages/topology.js';
 import { Population } from '../population/population.js';
 
-/** The limits of delivery-buffer.ts and partition-consumer.ts. */
+/** The limits of delivery-buffer.ts, partition-consumer.ts and group-commit.ts. */
 const BATCH_MAX_COMMANDS = 256;
 const PREFETCH = 512;
+const GROUP_MAX_COMMANDS = 512;
+const SECOND_GROUP_COMMANDS = 192;
+const GROUPS_MAX = 2;
 /** The default of Parley's `EVENT_RECIPIENTS_MAX`. */
 const RECIPIENTS_MAX = 256;
 /** How often the published position is saved if no batch saves it, as in worker.ts. */
@@ -139,24 +142,38 @@ function eventOf(sent: Sent, at: string): Buffer {
   );
 }
 
+/** The commands of one partition in a transaction, in order. */
+interface Part {
+  partition: number;
+  batch: Sent[];
+}
+
 /** Continues the sequence numbers of the chats, and writes every row that Parley writes for a message. */
-async function store(partition: number, batch: Sent[], at: string): Promise<void> {
+async function store(parts: readonly Part[], at: string): Promise<void> {
+  const batch = parts.flatMap((part) => part.batch);
+  const partitionOf = parts.flatMap((part) => part.batch.map(() => part.partition));
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
     const { rows: locked } = await client.query({
       name: 'lock',
-      text: 'SELECT position::float8 AS position FROM partitions WHERE partition = $1 FOR UPDATE',
-      values: [partition],
+      text: `SELECT partition, position::float8 AS position FROM partitions WHERE partition = ANY ($1::int4[])
+        ORDER BY partition FOR UPDATE`,
+      values: [parts.map(({ partition }) => partition)],
     });
-    const position: number = locked[0].position;
+    const before = new Map(locked.map(({ partition, position }) => [partition as number, position as number]));
+    const first = (partition: number) => before.get(partition) ?? 0;
+    const positions = parts.flatMap((part) => part.batch.map((_, index) => first(part.partition) + index + 1));
     const { rows: chats } = await client.query({
       name: 'chats',
-      text: `UPDATE chats c SET last_sequence = last_sequence + n, last_ordinal = last_ordinal + n, last_activity_at = $2, last_position = $3,
-          partition = $4
-        FROM (SELECT chat_id, count(*) AS n FROM unnest($1::uuid[]) t(chat_id) GROUP BY chat_id) k WHERE c.chat_id = k.chat_id
+      text: `UPDATE chats c SET last_sequence = last_sequence + n, last_ordinal = last_ordinal + n, last_activity_at = $2,
+          last_position = k.position, partition = k.partition
+        FROM (
+          SELECT chat_id, count(*) AS n, max(position) AS position, min(partition) AS partition
+          FROM unnest($1::uuid[], $3::int8[], $4::int4[]) t(chat_id, position, partition) GROUP BY chat_id) k
+        WHERE c.chat_id = k.chat_id
         RETURNING c.chat_id, (last_sequence - n)::float8 AS sequence, (last_ordinal - n)::float8 AS ordinal`,
-      values: [batch.map(({ chatId }) => chatId), at, position + batch.length, partition],
+      values: [batch.map(({ chatId }) => chatId), at, positions, partitionOf],
     });
     const last = new Map(chats.map(({ chat_id, sequence, ordinal }) => [chat_id as string, { sequence, ordinal }]));
     for (const sent of batch) {
@@ -168,7 +185,7 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
     const senders = new Map(batch.map((sent) => [`${sent.chatId} ${sent.actorId}`, sent]));
     const marks = [...senders.values()];
     const kept = batch.filter(() => Math.random() < sampleRate);
-    const through = published[partition] ?? 0;
+    const through = parts.map(({ partition }) => published[partition] ?? 0);
     await client.query({
       name: 'rows',
       text: `WITH m AS (
@@ -177,8 +194,9 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
           FROM unnest($1::uuid[], $2::int8[], $3::uuid[], $4::int8[], $5::text[], $6::text[]) t(chat_id, sequence, message_id, ordinal, actor_id, body)),
         e AS (
           INSERT INTO chat_events (partition, position, type, tenant_id, chat_id, sequence, actor_id, command_id, at)
-          SELECT $9, $10::int8 + n, 'message.created', 'default', chat_id, sequence, actor_id, command_id, $8
-          FROM unnest($1::uuid[], $2::int8[], $5::text[], $7::text[]) WITH ORDINALITY t(chat_id, sequence, actor_id, command_id, n)),
+          SELECT partition, position, 'message.created', 'default', chat_id, sequence, actor_id, command_id, $8
+          FROM unnest($1::uuid[], $2::int8[], $5::text[], $7::text[], $9::int4[], $10::int8[])
+            t(chat_id, sequence, actor_id, command_id, partition, position)),
         r AS (
           INSERT INTO receipts (slot, key, content_hash, chat_id, message_id, decision_id, sequence, at, tenant_id, actor_id, rest)
           SELECT 0, key, hash, chat_id, message_id, decision_id, sequence, $8, 'default', actor_id, ''
@@ -193,8 +211,8 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
           SELECT decision_id, $8, 'default', actor_id, command_id, chat_id, 'message.send', 'permit', 'members-post', 'default-1', attributes::json,
             sha256(convert_to(attributes, 'UTF8'))
           FROM unnest($17::uuid[], $18::text[], $19::text[], $20::uuid[], $21::text[]) t(decision_id, actor_id, command_id, chat_id, attributes))
-        UPDATE partitions SET position = position + cardinality($1::uuid[]), published_through = GREATEST(published_through, $22::int8)
-        WHERE partition = $9`,
+        UPDATE partitions p SET position = w.position, published_through = GREATEST(p.published_through, w.through)
+        FROM unnest($24::int4[], $25::int8[], $22::int8[]) w(partition, position, through) WHERE p.partition = w.partition`,
       values: [
         batch.map(({ chatId }) => chatId),
         batch.map(({ sequence }) => sequence),
@@ -204,8 +222,8 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
         batch.map(({ body }) => body),
         batch.map(commandId),
         at,
-        partition,
-        position,
+        partitionOf,
+        positions,
         batch.map(({ delivery }) => createHash('sha256').update(delivery.content).digest('hex').slice(0, 32)),
         batch.map((sent) =>
           storedReceiptKey({ tenantId: 'default', actorId: sent.actorId, commandId: commandId(sent) }),
@@ -221,62 +239,102 @@ async function store(partition: number, batch: Sent[], at: string): Promise<void
         kept.map(attributesOf),
         through,
         batch.map(({ decisionId }) => decisionId),
+        parts.map(({ partition }) => partition),
+        parts.map((part) => first(part.partition) + part.batch.length),
       ],
     });
     await client.query('COMMIT');
-    saved[partition] = through;
+    for (const [index, { partition }] of parts.entries()) saved[partition] = through[index] ?? 0;
   } finally {
     client.release();
   }
 }
+
+interface Served {
+  partition: number;
+  channel: amqp.Channel;
+  events: amqp.ConfirmChannel;
+  waiting: amqp.ConsumeMessage[];
+  isInTransaction: boolean;
+}
+
+const served: Served[] = [];
+let running = 0;
 
 async function serve(partition: number): Promise<void> {
   const channel = await consuming.createChannel();
   const events = await publishing.createConfirmChannel();
   await channel.prefetch(PREFETCH);
   const waiting: amqp.ConsumeMessage[] = [];
-  let isServing = false;
-  const go = async () => {
-    if (isServing) return;
-    isServing = true;
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, BATCH_MAX_COMMANDS).map(read);
-      const at = new Date().toISOString();
-      await store(partition, batch, at);
-      for (const sent of batch)
-        events.publish(
-          names.events(namespace),
-          `message.created.default.${sent.chatId}`,
-          eventOf(sent, at),
-          {
-            persistent: true,
-            mandatory: true,
-            messageId: `${sent.chatId}/${sent.sequence}`,
-            type: 'message.created',
-            contentType: EVENT_CONTENT_TYPE,
-            timestamp: Math.floor(Date.parse(at) / 1000),
-            headers: { 'chat-id': sent.chatId },
-          },
-          (error: unknown) => {
-            if (error) throw error as Error;
-            published[partition] = (published[partition] ?? 0) + 1;
-          },
-        );
-      for (const sent of batch) {
-        const { replyTo, correlationId } = sent.delivery.properties;
-        const properties = { correlationId, type: 'receipt', contentType: 'application/json' };
-        receipts.publish('', replyTo, Buffer.from(receiptOf(sent, at)), properties);
-      }
-      const last = batch.at(-1);
-      if (last !== undefined) channel.ack(last.delivery, true);
-    }
-    isServing = false;
-  };
+  served.push({ partition, channel, events, waiting, isInTransaction: false });
   await channel.consume(names.commandQueue(namespace, partition), (message) => {
     if (message === null) return;
     waiting.push(message);
-    setImmediate(() => void go());
+    setImmediate(startGroups);
   });
+}
+
+/** Starts a transaction of all partitions that have commands, and a second one beside it if many commands wait. */
+function startGroups(): void {
+  for (;;) {
+    const ready = served.filter(({ waiting, isInTransaction }) => waiting.length > 0 && !isInTransaction);
+    const commands = ready.reduce((sum, { waiting }) => sum + Math.min(waiting.length, BATCH_MAX_COMMANDS), 0);
+    if (commands === 0 || running >= GROUPS_MAX || (running > 0 && commands < SECOND_GROUP_COMMANDS)) return;
+    const group: (Served & Part)[] = [];
+    let taken = 0;
+    for (const one of ready) {
+      if (taken > 0 && taken + one.waiting.length > GROUP_MAX_COMMANDS) break;
+      one.isInTransaction = true;
+      const batch = one.waiting.splice(0, BATCH_MAX_COMMANDS).map(read);
+      taken += batch.length;
+      group.push(Object.assign(one, { batch }));
+    }
+    running += 1;
+    void run(group);
+  }
+}
+
+async function run(group: readonly (Served & Part)[]): Promise<void> {
+  const at = new Date().toISOString();
+  await store(
+    [...group].sort((a, b) => a.partition - b.partition),
+    at,
+  );
+  for (const one of group) answer(one, at);
+  for (const one of group) one.isInTransaction = false;
+  running -= 1;
+  // The next transaction begins with what has arrived meanwhile.
+  served.push(...served.splice(0, group.length));
+  startGroups();
+}
+
+function answer({ partition, channel, events, batch }: Served & Part, at: string): void {
+  for (const sent of batch)
+    events.publish(
+      names.events(namespace),
+      `message.created.default.${sent.chatId}`,
+      eventOf(sent, at),
+      {
+        persistent: true,
+        mandatory: true,
+        messageId: `${sent.chatId}/${sent.sequence}`,
+        type: 'message.created',
+        contentType: EVENT_CONTENT_TYPE,
+        timestamp: Math.floor(Date.parse(at) / 1000),
+        headers: { 'chat-id': sent.chatId },
+      },
+      (error: unknown) => {
+        if (error) throw error as Error;
+        published[partition] = (published[partition] ?? 0) + 1;
+      },
+    );
+  for (const sent of batch) {
+    const { replyTo, correlationId } = sent.delivery.properties;
+    const properties = { correlationId, type: 'receipt', contentType: 'application/json' };
+    receipts.publish('', replyTo, Buffer.from(receiptOf(sent, at)), properties);
+  }
+  const last = batch.at(-1);
+  if (last !== undefined) channel.ack(last.delivery, true);
 }
 
 /** Saves the published position of each partition that no batch has saved. */
