@@ -9,6 +9,7 @@ export const WORKLOADS = {
   W4: 'dirty: 10 % repeats, 5 % refused, 1 % invalid',
   W5: 'backlog: drain what has waited',
   W6: 'readers: W1 at 50 % and 80 % load with history, list and search reads',
+  W7: 'quiet: W1 at 100/s, 300/s and 500/s, where each command is nearly a batch of its own',
 } as const;
 export type WorkloadName = keyof typeof WORKLOADS;
 const WORKLOAD_NAMES = Object.keys(WORKLOADS) as WorkloadName[];
@@ -26,6 +27,9 @@ export const LIVE_TITLE = 'Parley with a live reader';
 
 /** Produce → dispatch is measured at this rate, and at shares of Parley's throughput. */
 export const STEADY_RATE = 1_750;
+
+/** The rates of W7. */
+export const QUIET_RATES = [100, 300, 500] as const;
 
 export interface BenchOptions {
   only: ReadonlySet<WorkloadName>;

@@ -1,5 +1,5 @@
 /**
- * The bench: Parley, the ceiling and the naive service in turns, on private services, under the workloads W1 to W6,
+ * The bench: Parley, the ceiling and the naive service in turns, on private services, under the workloads W1 to W7,
  * with a report at the end. `--help` lists the options; README.md explains the method.
  */
 
@@ -11,7 +11,7 @@ import { Station } from './measuring/station.js';
 import { HELP, LIVE_TITLE, readOptions } from './options.js';
 import { backlogSteps } from './phases/backlog.js';
 import { diskSteps } from './phases/disk.js';
-import { rateSteps } from './phases/rates.js';
+import { quietSteps, rateSteps } from './phases/rates.js';
 import { readerSteps } from './phases/readers.js';
 import { roundSteps } from './phases/rounds.js';
 import { settleSteps } from './phases/settle.js';
@@ -105,6 +105,7 @@ async function main(): Promise<void> {
     ...(options.only.has('W1') && !options.closed ? diskSteps(stage) : []),
     ...roundSteps(stage),
     ...(options.only.has('W1') && !options.closed ? [...settleSteps(stage), ...rateSteps(stage)] : []),
+    ...(options.only.has('W7') ? quietSteps(stage) : []),
     ...(options.only.has('W5') ? backlogSteps(stage) : []),
     ...(options.only.has('W6') ? readerSteps(stage, start) : []),
     ...verifySteps(stage),

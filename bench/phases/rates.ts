@@ -5,7 +5,7 @@
 
 import { median } from '../measuring/quantiles.js';
 import type { Station } from '../measuring/station.js';
-import { STEADY_RATE } from '../options.js';
+import { QUIET_RATES, STEADY_RATE } from '../options.js';
 import type { RateSeries } from '../reporting/bench-result.js';
 import { type Stage, underLoad } from '../running/bench-harness.js';
 import type { Step } from '../running/steps.js';
@@ -20,14 +20,28 @@ export function steadyRate({ result }: Pick<Stage, 'result'>): number {
 
 const SUBJECTS = ['Parley', 'ceiling'];
 
-/** Parley and the ceiling, in turns. */
+type Rate = readonly [label: string, perSecond: () => number];
+
+/** W1 at steady rates. */
 export function rateSteps(stage: Stage): Step[] {
-  const { options, result, stations } = stage;
-  const rates: [label: string, perSecond: () => number][] = [
+  return openLoops(stage, [
     [`${STEADY_RATE}/s`, () => STEADY_RATE],
     ['50 % load', () => steadyRate(stage) * 0.5],
     ['80 % load', () => steadyRate(stage) * 0.8],
-  ];
+  ]);
+}
+
+/** W7. */
+export function quietSteps(stage: Stage): Step[] {
+  return openLoops(
+    stage,
+    QUIET_RATES.map((rate) => [`${rate}/s`, () => rate]),
+  );
+}
+
+/** Parley and the ceiling, in turns. */
+function openLoops(stage: Stage, rates: readonly Rate[]): Step[] {
+  const { options, result, stations } = stage;
   const turns = rates.flatMap(([label, perSecond]) =>
     stations
       .filter(({ subject }) => SUBJECTS.includes(subject.title))

@@ -53,7 +53,7 @@ export function goalsOf(result: Pick<BenchResult, 'lanes' | 'peer' | 'rates' | '
   const steady = laneOf(result, 'W1');
   const ceiling = laneOf(result, 'W1', 'ceiling');
   const naive = laneOf(result, 'W1', 'naive service');
-  const latency = (label: string, of: (figures: Figures) => number) =>
+  const atRate = (label: string, of: (figures: Figures) => number) =>
     result.rates
       .find((series) => series.label === label && series.subject === 'Parley')
       ?.rounds.map(({ figures }) => of(figures)) ?? [];
@@ -86,10 +86,18 @@ export function goalsOf(result: Pick<BenchResult, 'lanes' | 'peer' | 'rates' | '
       unit: 's',
     }),
     goal("… ÷ ceiling's", '≤', [null, 1.5], ratios(steady, ceiling, allButDriver), ratio),
-    goal(`produce → dispatch at ${rate}, p50`, '≤', [20, 12], latency(rate, p50), ms),
-    goal(`produce → dispatch at ${rate}, p99`, '≤', [100, 60], latency(rate, p99), ms),
-    goal('p99 at 50 % load', '≤', [120, 90], latency('50 % load', p99), ms),
-    goal('p99 at 80 % load', '≤', [450, 300], latency('80 % load', p99), ms),
+    goal(`produce → dispatch at ${rate}, p50`, '≤', [20, 12], atRate(rate, p50), ms),
+    goal(`produce → dispatch at ${rate}, p99`, '≤', [100, 60], atRate(rate, p99), ms),
+    goal('produce → dispatch at 100/s, p50', '≤', [8, 4], atRate('100/s', p50), ms),
+    goal('produce → dispatch at 100/s, p99', '≤', [30, 10], atRate('100/s', p99), ms),
+    goal('produce → dispatch at 500/s, p50', '≤', [8, 6], atRate('500/s', p50), ms),
+    goal('produce → dispatch at 500/s, p99', '≤', [30, 20], atRate('500/s', p99), ms),
+    goal('CPU-seconds per million at 500/s, all but the driver', '≤', [1_500, 900], atRate('500/s', allButDriver), {
+      digits: 0,
+      unit: 's',
+    }),
+    goal('p99 at 50 % load', '≤', [120, 90], atRate('50 % load', p99), ms),
+    goal('p99 at 80 % load', '≤', [450, 300], atRate('80 % load', p99), ms),
     goal(
       'REST: a history page beside W1 at 50 % load, p50',
       '≤',

@@ -76,7 +76,7 @@ describe("the bench's report", () => {
       parts: [],
       missing: [],
     };
-    expect(goalsOf(resultOf({ disk })).map(isMet)).to.deep.equal([...new Array(13).fill(null), false, true]);
+    expect(goalsOf(resultOf({ disk })).map(isMet)).to.deep.equal([...new Array(18).fill(null), false, true]);
   });
 
   it('is void if a ledger is not closed or a read has failed', () => {
