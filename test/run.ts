@@ -7,14 +7,15 @@
  * The tests of the PostgreSQL store run twice: on the embedded server, and on an installed one of another version with
  * its default settings.
  *
- * Usage: node dist/test/run.js [--silence SECONDS] [--only PATTERN] [folder]
+ * Usage: node dist/test/run.js [--silence SECONDS] [--only PATTERN] [--times] [folder]
  *   --only: the files whose paths below the folder match this regular expression
+ *   --times: lists the files by their processor time at the end
  */
 import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runShard, type ShardOptions, type ShardOutcome } from './support/runner/shard.js';
+import { runShard, type ShardOptions, type ShardOutcome, type SuiteTime } from './support/runner/shard.js';
 import { clearAwayKilledRuns } from './support/services/services-folder.js';
 import { ensureInstalledPostgres, ensureRabbitmq } from './support/services/services-install.js';
 
@@ -51,7 +52,11 @@ const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
 ];
 
 const { values, positionals } = parseArgs({
-  options: { silence: { type: 'string', default: SILENCE_LIMIT_S }, only: { type: 'string', default: '' } },
+  options: {
+    silence: { type: 'string', default: SILENCE_LIMIT_S },
+    only: { type: 'string', default: '' },
+    times: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const root = resolve(positionals[0] ?? fileURLToPath(new URL('.', import.meta.url)));
@@ -65,7 +70,7 @@ function testFiles(isWanted: (file: string) => boolean): string[] {
     .map((file) => join(root, file));
 }
 
-const nothing = (): ShardOutcome => ({ passed: [], failed: [], skipped: [] });
+const nothing = (): ShardOutcome => ({ passed: [], failed: [], skipped: [], times: [] });
 
 async function runAll(): Promise<ShardOutcome[]> {
   // Once for all of them, who would each do it.
@@ -99,12 +104,25 @@ async function onInstalledPostgres(options: Omit<ShardOptions, 'name' | 'files'>
   const found = ensureInstalledPostgres();
   if ('missing' in found) return { ...nothing(), skipped: [`${INSTALLED}: ${found.missing}`] };
   const { named } = found;
-  const { passed, failed, skipped } = await runShard({
+  const { passed, failed, skipped, times } = await runShard({
     ...{ name: INSTALLED, files, env: { TEST_POSTGRES: named } },
     ...options,
   });
   const marked = (titles: string[]) => titles.map((title) => `${title} (TEST_POSTGRES=${named})`);
-  return { passed: marked(passed), failed: marked(failed), skipped: marked(skipped) };
+  return { passed: marked(passed), failed: marked(failed), skipped: marked(skipped), times };
+}
+
+/** Files by processor time, the first column; then the time that they took, and their process. */
+function listTimes(times: readonly SuiteTime[]): void {
+  const files = new Map<string, { cpu: number; seconds: number }>();
+  for (const { shard, file, cpu, seconds } of times) {
+    const name = `${shard}: ${relative(root, file)}`;
+    const before = files.get(name) ?? { cpu: 0, seconds: 0 };
+    files.set(name, { cpu: before.cpu + cpu, seconds: before.seconds + seconds });
+  }
+  const column = (seconds: number) => seconds.toFixed(1).padStart(8);
+  for (const [name, { cpu, seconds }] of [...files].sort(([, a], [, b]) => b.cpu - a.cpu))
+    console.log(`${column(cpu)}${column(seconds)}  ${name}`);
 }
 
 const outcomes = await runAll();
@@ -113,6 +131,7 @@ const [passed, failed, skipped] = (['passed', 'failed', 'skipped'] as const).map
   outcomes.flatMap((outcome) => outcome[what]),
 ) as [string[], string[], string[]];
 if (passed.length === 0 && failed.length === 0) failed.push('no test passed');
+if (values.times) listTimes(outcomes.flatMap(({ times }) => times));
 for (const title of skipped) console.log(`skipped: ${title}`);
 for (const title of failed) console.log(`failed: ${title}`);
 console.log(`\n${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
