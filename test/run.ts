@@ -30,24 +30,26 @@ const INSTALLED = 'installed postgres';
 const ON_INSTALLED =
   /^integration\/(installed-postgres\/|prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync))/;
 
-/** A file belongs to the first shard that owns it. The shards start in this order. */
+/**
+ * A file belongs to the first shard that owns it. The shards start in this order: those that take longest come first,
+ * so that no process is left alone at the end. `--times` shows how long they take.
+ */
 const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
+  { name: 'stack', owns: (file) => file.startsWith('integration/stack/') },
   {
     name: 'kills',
     owns: (file) =>
       /^(chaos\/(kill|irc|ownership)|integration\/(examples|main\/(archive|dead-letters|cli\/verify)))/.test(file),
   },
-  {
-    name: 'faults',
-    owns: (file) => /^(chaos|integration\/(stack|prisma)|integration\/main\/cli\/policy-decisions)/.test(file),
-  },
+  { name: 'faults', owns: (file) => /^(chaos|integration\/main\/cli\/policy-decisions)/.test(file) },
   { name: 'starts', owns: (file) => /^(integration\/(main|infrastructure)|property\/fuzz)\//.test(file) },
   {
     name: 'brokers',
     owns: (file) => /^(integration\/(amqp|client|deploy|packages)|bench|property\/simulation)\//.test(file),
   },
-  { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
   { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
+  { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
+  { name: 'stores', owns: (file) => file.startsWith('integration/prisma/') },
   { name: 'others', owns: () => true },
 ];
 
@@ -76,38 +78,33 @@ async function runAll(): Promise<ShardOutcome[]> {
   // Once for all of them, who would each do it.
   const missing = ensureRabbitmq();
   if (missing !== undefined) return [{ ...nothing(), failed: [missing] }];
-  const shards = SHARDS.filter(({ name }) => name !== INSTALLED)
-    .map(({ name }) => ({
-      name,
-      files: testFiles((file) => SHARDS.find(({ owns }) => owns(file))?.name === name),
-    }))
-    .filter(({ files }) => files.length > 0);
+  const waiting = SHARDS.map(({ name }) => ({
+    name,
+    files: testFiles((file) =>
+      name === INSTALLED ? ON_INSTALLED.test(file) : SHARDS.find(({ owns }) => owns(file))?.name === name,
+    ),
+  })).filter(({ files }) => files.length > 0);
   const options = {
     silenceLimitMs: Number(values.silence) * MS_PER_SECOND,
     stopping: interruption.signal,
     progress: console.log,
   };
-  const waiting = [...shards];
   const outcomes: ShardOutcome[] = [];
   const work = async () => {
-    for (let shard = waiting.shift(); shard !== undefined; shard = waiting.shift())
-      outcomes.push(await runShard({ ...shard, ...options }));
+    for (let shard = waiting.shift(); shard !== undefined; shard = waiting.shift()) {
+      const run = shard.name === INSTALLED ? onInstalledPostgres : runShard;
+      outcomes.push(await run({ ...shard, ...options }));
+    }
   };
   await Promise.all(Array.from({ length: SHARDS_AT_ONCE }, work));
-  // Afterwards: side by side with the others, all of them would take longer than their time limits foresee.
-  return [...outcomes, await onInstalledPostgres(options)];
+  return outcomes;
 }
 
-async function onInstalledPostgres(options: Omit<ShardOptions, 'name' | 'files'>): Promise<ShardOutcome> {
-  const files = testFiles((file) => ON_INSTALLED.test(file));
-  if (files.length === 0) return nothing();
+async function onInstalledPostgres(options: ShardOptions): Promise<ShardOutcome> {
   const found = ensureInstalledPostgres();
   if ('missing' in found) return { ...nothing(), skipped: [`${INSTALLED}: ${found.missing}`] };
   const { named } = found;
-  const { passed, failed, skipped, times } = await runShard({
-    ...{ name: INSTALLED, files, env: { TEST_POSTGRES: named } },
-    ...options,
-  });
+  const { passed, failed, skipped, times } = await runShard({ ...options, env: { TEST_POSTGRES: named } });
   const marked = (titles: string[]) => titles.map((title) => `${title} (TEST_POSTGRES=${named})`);
   return { passed: marked(passed), failed: marked(failed), skipped: marked(skipped), times };
 }
