@@ -19,8 +19,11 @@ import { runShard, type ShardOptions, type ShardOutcome, type SuiteTime } from '
 import { clearAwayKilledRuns } from './support/services/services-folder.js';
 import { ensureInstalledPostgres, ensureRabbitmq } from './support/services/services-install.js';
 
-/** More of them at once make each so slow on two busy processors that tests run into their time limits. */
-const SHARDS_AT_ONCE = 3;
+/**
+ * Each uses half a processor, so that four use two. More of them at once make each so slow on two busy processors that
+ * tests run into their time limits.
+ */
+const SHARDS_AT_ONCE = 4;
 /** Longer than any test may take. */
 const SILENCE_LIMIT_S = '900';
 const MS_PER_SECOND = 1000;
@@ -35,19 +38,18 @@ const ON_INSTALLED =
  * so that no process is left alone at the end. `--times` shows how long they take.
  */
 const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
-  { name: 'stack', owns: (file) => file.startsWith('integration/stack/') },
   {
     name: 'kills',
     owns: (file) =>
       /^(chaos\/(kill|irc|ownership)|integration\/(examples|main\/(archive|dead-letters|cli\/verify)))/.test(file),
   },
   { name: 'faults', owns: (file) => /^(chaos|integration\/main\/cli\/policy-decisions)/.test(file) },
-  { name: 'starts', owns: (file) => /^(integration\/(main|infrastructure)|property\/fuzz)\//.test(file) },
-  {
-    name: 'brokers',
-    owns: (file) => /^(integration\/(amqp|client|deploy|packages)|bench|property\/simulation)\//.test(file),
-  },
+  { name: 'starts', owns: (file) => file.startsWith('integration/main/') },
+  { name: 'stack', owns: (file) => file.startsWith('integration/stack/') },
+  { name: 'brokers', owns: (file) => /^integration\/(amqp|client|deploy|packages)\//.test(file) },
+  { name: 'programs', owns: (file) => /^(integration\/infrastructure|property\/fuzz)\//.test(file) },
   { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
+  { name: 'stories', owns: (file) => /^(bench|property)\//.test(file) },
   { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
   { name: 'stores', owns: (file) => file.startsWith('integration/prisma/') },
   { name: 'others', owns: () => true },
