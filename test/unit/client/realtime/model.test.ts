@@ -14,7 +14,8 @@ import { ChatWorld, type Random } from './chat-world.js';
 import { KINDS, type Kind, ModelGateway } from './model-gateway.js';
 import { SimulatedNetwork } from './simulated-network.js';
 
-const RUNS = 200;
+/** `npm run proof -- client`: 10,000. */
+const RUNS = Number(process.env.PARLEY_CLIENT_RUNS ?? 200);
 const STEPS = 150;
 /** Afterwards, everything has arrived in at most so many turns of the gateway. */
 const TURNS_MAX = 200;
