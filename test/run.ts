@@ -49,10 +49,10 @@ const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
   { name: 'brokers', owns: (file) => /^integration\/(amqp|client|deploy|packages)\//.test(file) },
   { name: 'programs', owns: (file) => /^(integration\/infrastructure|property\/fuzz)\//.test(file) },
   { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
-  { name: 'stories', owns: (file) => /^(bench|property)\//.test(file) },
+  { name: 'stories', owns: (file) => /^(bench|property|integration\/relay)\//.test(file) },
+  { name: 'others', owns: (file) => !/^integration\/(installed-postgres|prisma)\//.test(file) },
   { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
-  { name: 'stores', owns: (file) => file.startsWith('integration/prisma/') },
-  { name: 'others', owns: () => true },
+  { name: 'stores', owns: () => true },
 ];
 
 const { values, positionals } = parseArgs({

@@ -74,17 +74,19 @@ for (const { name, open } of STORES)
 
     it('retries while a sink is unavailable, and parks nothing', async () => {
       await write(harness.store, 4);
+      let isDown = true;
       let failures = 0;
       const consumer = new TestConsumer(harness.folder, 'beginning', 'exclude', async () => {
+        if (!isDown) return null;
         failures += 1;
-        if (failures <= 5) throw new Error('the sink is down');
-        return null;
+        throw new Error('the sink is down');
       });
       const relay = harness.start('relay', consumer);
-      await eventually(() => relay.status.troubles.join().includes('the sink is down'), {
+      await eventually(() => failures >= 5 && relay.status.troubles.join().includes('the sink is down'), {
         within: WITHIN_MS,
-        what: 'the relay reports the error of the sink',
+        what: 'the relay retries, and reports the error of the sink',
       });
+      isDown = false;
       await harness.caughtUp();
       await eventually(() => relay.status.troubles.length === 0, {
         within: WITHIN_MS,
