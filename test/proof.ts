@@ -37,6 +37,11 @@ process.exitCode = await runNamed(
         run: [MOCHA, 'dist/test/property/model/model.test.js'],
         env: { PARLEY_MODEL_RUNS: '200' },
       },
+      client: {
+        about: 'a realtime client that crashes, against syncing anew, 10,000 runs (2 min)',
+        run: [MOCHA, '--reporter=dot', 'dist/test/unit/client/realtime/model.test.js'],
+        env: { PARLEY_CLIENT_RUNS: '10000' },
+      },
       sim: {
         about: 'simulated stories of crashes and lost messages, with a ledger (40 s per 1,000 stories)',
         run: ['dist/test/property/simulation/run.js'],

@@ -7,19 +7,23 @@
  * The tests of the PostgreSQL store run twice: on the embedded server, and on an installed one of another version with
  * its default settings.
  *
- * Usage: node dist/test/run.js [--silence SECONDS] [--only PATTERN] [folder]
+ * Usage: node dist/test/run.js [--silence SECONDS] [--only PATTERN] [--times] [folder]
  *   --only: the files whose paths below the folder match this regular expression
+ *   --times: lists the files by their processor time at the end
  */
 import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runShard, type ShardOptions, type ShardOutcome } from './support/runner/shard.js';
+import { runShard, type ShardOptions, type ShardOutcome, type SuiteTime } from './support/runner/shard.js';
 import { clearAwayKilledRuns } from './support/services/services-folder.js';
 import { ensureInstalledPostgres, ensureRabbitmq } from './support/services/services-install.js';
 
-/** More of them at once make each so slow on two busy processors that tests run into their time limits. */
-const SHARDS_AT_ONCE = 3;
+/**
+ * Each uses half a processor, so that four use two. More of them at once make each so slow on two busy processors that
+ * tests run into their time limits.
+ */
+const SHARDS_AT_ONCE = 4;
 /** Longer than any test may take. */
 const SILENCE_LIMIT_S = '900';
 const MS_PER_SECOND = 1000;
@@ -29,29 +33,34 @@ const INSTALLED = 'installed postgres';
 const ON_INSTALLED =
   /^integration\/(installed-postgres\/|prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync))/;
 
-/** A file belongs to the first shard that owns it. The shards start in this order. */
+/**
+ * A file belongs to the first shard that owns it. The shards start in this order: those that take longest come first,
+ * so that no process is left alone at the end. `--times` shows how long they take.
+ */
 const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
   {
     name: 'kills',
     owns: (file) =>
       /^(chaos\/(kill|irc|ownership)|integration\/(examples|main\/(archive|dead-letters|cli\/verify)))/.test(file),
   },
-  {
-    name: 'faults',
-    owns: (file) => /^(chaos|integration\/(stack|prisma)|integration\/main\/cli\/policy-decisions)/.test(file),
-  },
-  { name: 'starts', owns: (file) => /^(integration\/(main|infrastructure)|property\/fuzz)\//.test(file) },
-  {
-    name: 'brokers',
-    owns: (file) => /^(integration\/(amqp|client|deploy|packages)|bench|property\/simulation)\//.test(file),
-  },
-  { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
+  { name: 'faults', owns: (file) => /^(chaos|integration\/main\/cli\/policy-decisions)/.test(file) },
+  { name: 'starts', owns: (file) => file.startsWith('integration/main/') },
+  { name: 'stack', owns: (file) => file.startsWith('integration/stack/') },
+  { name: 'brokers', owns: (file) => /^integration\/(amqp|client|deploy|packages)\//.test(file) },
+  { name: 'programs', owns: (file) => /^(integration\/infrastructure|property\/fuzz)\//.test(file) },
   { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
-  { name: 'others', owns: () => true },
+  { name: 'stories', owns: (file) => /^(bench|property|integration\/relay)\//.test(file) },
+  { name: 'others', owns: (file) => !/^integration\/(installed-postgres|prisma)\//.test(file) },
+  { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
+  { name: 'stores', owns: () => true },
 ];
 
 const { values, positionals } = parseArgs({
-  options: { silence: { type: 'string', default: SILENCE_LIMIT_S }, only: { type: 'string', default: '' } },
+  options: {
+    silence: { type: 'string', default: SILENCE_LIMIT_S },
+    only: { type: 'string', default: '' },
+    times: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 });
 const root = resolve(positionals[0] ?? fileURLToPath(new URL('.', import.meta.url)));
@@ -65,46 +74,54 @@ function testFiles(isWanted: (file: string) => boolean): string[] {
     .map((file) => join(root, file));
 }
 
-const nothing = (): ShardOutcome => ({ passed: [], failed: [], skipped: [] });
+const nothing = (): ShardOutcome => ({ passed: [], failed: [], skipped: [], times: [] });
 
 async function runAll(): Promise<ShardOutcome[]> {
   // Once for all of them, who would each do it.
   const missing = ensureRabbitmq();
   if (missing !== undefined) return [{ ...nothing(), failed: [missing] }];
-  const shards = SHARDS.filter(({ name }) => name !== INSTALLED)
-    .map(({ name }) => ({
-      name,
-      files: testFiles((file) => SHARDS.find(({ owns }) => owns(file))?.name === name),
-    }))
-    .filter(({ files }) => files.length > 0);
+  const waiting = SHARDS.map(({ name }) => ({
+    name,
+    files: testFiles((file) =>
+      name === INSTALLED ? ON_INSTALLED.test(file) : SHARDS.find(({ owns }) => owns(file))?.name === name,
+    ),
+  })).filter(({ files }) => files.length > 0);
   const options = {
     silenceLimitMs: Number(values.silence) * MS_PER_SECOND,
     stopping: interruption.signal,
     progress: console.log,
   };
-  const waiting = [...shards];
   const outcomes: ShardOutcome[] = [];
   const work = async () => {
-    for (let shard = waiting.shift(); shard !== undefined; shard = waiting.shift())
-      outcomes.push(await runShard({ ...shard, ...options }));
+    for (let shard = waiting.shift(); shard !== undefined; shard = waiting.shift()) {
+      const run = shard.name === INSTALLED ? onInstalledPostgres : runShard;
+      outcomes.push(await run({ ...shard, ...options }));
+    }
   };
   await Promise.all(Array.from({ length: SHARDS_AT_ONCE }, work));
-  // Afterwards: side by side with the others, all of them would take longer than their time limits foresee.
-  return [...outcomes, await onInstalledPostgres(options)];
+  return outcomes;
 }
 
-async function onInstalledPostgres(options: Omit<ShardOptions, 'name' | 'files'>): Promise<ShardOutcome> {
-  const files = testFiles((file) => ON_INSTALLED.test(file));
-  if (files.length === 0) return nothing();
+async function onInstalledPostgres(options: ShardOptions): Promise<ShardOutcome> {
   const found = ensureInstalledPostgres();
   if ('missing' in found) return { ...nothing(), skipped: [`${INSTALLED}: ${found.missing}`] };
   const { named } = found;
-  const { passed, failed, skipped } = await runShard({
-    ...{ name: INSTALLED, files, env: { TEST_POSTGRES: named } },
-    ...options,
-  });
+  const { passed, failed, skipped, times } = await runShard({ ...options, env: { TEST_POSTGRES: named } });
   const marked = (titles: string[]) => titles.map((title) => `${title} (TEST_POSTGRES=${named})`);
-  return { passed: marked(passed), failed: marked(failed), skipped: marked(skipped) };
+  return { passed: marked(passed), failed: marked(failed), skipped: marked(skipped), times };
+}
+
+/** Files by processor time, the first column; then the time that they took, and their process. */
+function listTimes(times: readonly SuiteTime[]): void {
+  const files = new Map<string, { cpu: number; seconds: number }>();
+  for (const { shard, file, cpu, seconds } of times) {
+    const name = `${shard}: ${relative(root, file)}`;
+    const before = files.get(name) ?? { cpu: 0, seconds: 0 };
+    files.set(name, { cpu: before.cpu + cpu, seconds: before.seconds + seconds });
+  }
+  const column = (seconds: number) => seconds.toFixed(1).padStart(8);
+  for (const [name, { cpu, seconds }] of [...files].sort(([, a], [, b]) => b.cpu - a.cpu))
+    console.log(`${column(cpu)}${column(seconds)}  ${name}`);
 }
 
 const outcomes = await runAll();
@@ -113,6 +130,7 @@ const [passed, failed, skipped] = (['passed', 'failed', 'skipped'] as const).map
   outcomes.flatMap((outcome) => outcome[what]),
 ) as [string[], string[], string[]];
 if (passed.length === 0 && failed.length === 0) failed.push('no test passed');
+if (values.times) listTimes(outcomes.flatMap(({ times }) => times));
 for (const title of skipped) console.log(`skipped: ${title}`);
 for (const title of failed) console.log(`failed: ${title}`);
 console.log(`\n${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);

@@ -29,7 +29,7 @@ describe('A worker whose broker is restarted under load', function () {
   });
   after(async () => {
     await fleet?.close();
-    await node?.stop();
+    await node?.kill();
   });
 
   it('reconnects, restores the hash ring, and loses, doubles and reorders nothing', async () => {

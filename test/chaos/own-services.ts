@@ -56,8 +56,8 @@ export class OwnServices {
   }
 
   async stop(): Promise<void> {
-    await this.node?.stop();
-    await this.server?.stop();
+    await this.node?.kill();
+    await this.server?.stop('immediate');
     this.disk?.unmount();
   }
 }

@@ -10,7 +10,7 @@ const PARTITIONS = 8;
 const SERVED_WITHIN_MS = 5_000;
 const FROZEN_REPLACED_WITHIN_MS = 30_000;
 /** Pause between two rounds of the load, which lasts a minute and must keep the workers busy without overload. */
-const LOAD_PAUSE_MS = 100;
+const LOAD_PAUSE_MS = 250;
 
 describe('The ownership of partitions', function () {
   this.timeout(180_000);

@@ -26,7 +26,7 @@ export interface StoreChange {
   messages: ReadonlyMap<string, readonly MessageRecord[]>;
   /** These chats were dropped, and perhaps begun anew: what is on screen of them is not valid. */
   dropped: ReadonlySet<string>;
-  /** Everything was dropped before. */
+  /** Everything was dropped before, or read again. */
   cleared: boolean;
 }
 
@@ -41,6 +41,8 @@ export class ChatStore implements FeedStore {
   #resumeToken: string | null = null;
   #chats = new Map<string, ChatRecord>();
   readonly #listeners = new Set<(change: StoreChange) => void>();
+  /** A transaction failed: it can be in the storage all the same. */
+  #isUncertain = false;
 
   /** Default: in memory. */
   constructor(private readonly storage: ChatStorage = new MemoryStorage()) {}
@@ -79,7 +81,10 @@ export class ChatStore implements FeedStore {
     return this.storage.messageById(chatId, messageId);
   }
 
-  /** Calls `listener` after each transaction. Returns what removes it. */
+  /**
+   * Calls `listener` after each transaction, and with `cleared` when the chats were read again because a transaction
+   * failed: the storage can have it all the same. Returns what removes it.
+   */
   onChange(listener: (change: StoreChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -90,7 +95,13 @@ export class ChatStore implements FeedStore {
     const { owner, resumeToken, chats } = await this.storage.load();
     this.#owner = owner;
     this.#resumeToken = resumeToken;
+    const before = this.#chats.keys();
     this.#chats = new Map(chats.map((chat) => [chat.chatId, chat]));
+    if (this.#isUncertain) {
+      const all = new Set([...before, ...this.#chats.keys()]);
+      this.#tell({ chatIds: all, messages: new Map(), dropped: all, cleared: true });
+    }
+    this.#isUncertain = false;
     const sequences = chats.flatMap(({ chatId, lastSequence }) =>
       lastSequence === 0 ? [] : [[chatId, lastSequence] as const],
     );
@@ -103,7 +114,9 @@ export class ChatStore implements FeedStore {
     const { owner, resumeToken, clear, drop, messages } = batch;
     const touched = [...batch.touched].flatMap((chatId) => batch.chats.get(chatId) ?? []);
     const records = [...messages.values()].flatMap((ofChat) => [...ofChat.values()]);
+    this.#isUncertain = true;
     await this.storage.commit({ clear, drop: [...drop], chats: touched, messages: records, owner, resumeToken });
+    this.#isUncertain = false;
     this.#owner = owner;
     this.#resumeToken = resumeToken;
     if (batch.touched.size === 0 && drop.size === 0 && !clear) return;
@@ -113,6 +126,10 @@ export class ChatStore implements FeedStore {
       messages: new Map([...messages].map(([chatId, ofChat]) => [chatId, [...ofChat.values()]])),
       ...{ dropped: drop, cleared: clear },
     };
+    this.#tell(change);
+  }
+
+  #tell(change: StoreChange): void {
     // An error of a listener must not look like one of the storage.
     for (const listener of this.#listeners) queueMicrotask(() => listener(change));
   }

@@ -63,7 +63,10 @@ export interface Presence {
 export interface RealtimeHandlers {
   /** An event, once and in order per chat. Called after the store has it. */
   onEvent?(event: FeedEvent): void;
-  /** Changes of the copy, in order, after the store has them. `onEvent` is called for the events among them, too. */
+  /**
+   * Changes of the copy, in order, after the store has them. `onEvent` is called for the events among them, too. After
+   * `store_failed` neither is called for changes that the store has all the same: read the store.
+   */
   onChanges?(changes: readonly FeedChange[]): void;
   onState?(state: ConnectionState): void;
   /** The gateway walks again. `scope` `all`: everything was dropped. */

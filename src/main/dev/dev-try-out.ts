@@ -45,6 +45,7 @@ export function devTryOut(context: RoleContext): PrepareTryOut | undefined {
       ...known({ messageId: sent?.messageId, commandId: sent?.commandId, decisionId: refused?.decisionId }),
     };
     const parametersOf = {
+      findUsers: { ids: ACTOR },
       searchMessages: { q: 'hello', chatId },
       updateMember: { userId: 'bob' },
       removeMember: { userId: 'carol' },

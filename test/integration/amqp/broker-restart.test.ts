@@ -26,7 +26,7 @@ describe('a full restart of RabbitMQ', function () {
     folder = scratchFolder('restarted-rabbitmq');
     node = await startRabbitmq({ folder, port: 0 });
   });
-  after(() => node?.stop());
+  after(() => node?.kill());
   afterEach(async () => {
     await Promise.all(running.map((transport) => transport.stop()));
     running = [];

@@ -39,7 +39,7 @@ export interface Commit {
 }
 
 /** The parts of a client's data that concern commits. */
-class ClientWords {
+export class ClientWords {
   /** Prepared statements that write a batch. */
   private readonly batches = new Set<string>();
   private isInTransaction = false;
@@ -47,8 +47,8 @@ class ClientWords {
   /** What is committed by these. Null if nothing is. */
   commit(bytes: Buffer): Commit | null {
     const said = bytes.toString('latin1');
-    // Parse: its name, and the statement.
-    const prepared = [...said.matchAll(/(\w*)\0WITH moved AS \(/g)].map(([, name = '']) => name);
+    // Parse: its length, which can look like a part of the name, the name, and the statement.
+    const prepared = [...said.matchAll(/P[\s\S]{4}(\w*)\0WITH moved AS \(/g)].map(([, name = '']) => name);
     for (const name of prepared) this.batches.add(name);
     // Bind: its length, no name of a portal, and the statement's.
     const bound = [...said.matchAll(/B[\s\S]{4}\0(\w+)\0/g)].find(([, name = '']) => this.batches.has(name));

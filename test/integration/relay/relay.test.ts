@@ -74,7 +74,8 @@ for (const { name, open } of STORES)
 
     it('retries while a sink is unavailable, and parks nothing', async () => {
       await write(harness.store, 4);
-      let [failures, isDown] = [0, true];
+      let isDown = true;
+      let failures = 0;
       const consumer = new TestConsumer(harness.folder, 'beginning', 'exclude', async () => {
         if (!isDown) return null;
         failures += 1;
@@ -83,7 +84,7 @@ for (const { name, open } of STORES)
       const relay = harness.start('relay', consumer);
       await eventually(() => failures >= 5 && relay.status.troubles.join().includes('the sink is down'), {
         within: WITHIN_MS,
-        what: 'the relay reports the error of the sink',
+        what: 'the relay retries, and reports the error of the sink',
       });
       isDown = false;
       await harness.caughtUp();

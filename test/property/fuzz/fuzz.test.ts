@@ -41,15 +41,15 @@ describe('Hostile input', function () {
   }
 
   it('is accepted, refused or dead-lettered by the decoder, and not accepted if the published schema refuses it', () =>
-    expectNothingFound(decoderDoor, 2_500));
+    expectNothingFound(decoderDoor, 1_200));
 
   it('is answered or dead-lettered by a worker, and a valid command among it is accepted', () =>
-    expectNothingFound(workerDoor, 800));
+    expectNothingFound(workerDoor, 400));
 
   it("is answered by REST as documented, without other users' data and internals", () =>
-    expectNothingFound(restDoor, 800));
+    expectNothingFound(restDoor, 400));
 
-  it('over a real broker leaves the worker alive and processing', () => expectNothingFound(brokerDoor, 150));
+  it('over a real broker leaves the worker alive and processing', () => expectNothingFound(brokerDoor, 100));
 });
 
 describe('The search for hostile input', function () {

@@ -48,19 +48,23 @@ describe('The test runner', function () {
   this.timeout(SUM_TIMEOUT_MS);
 
   it('sums up the results of its processes, and reports the progress of each', async () => {
-    const runner = await run({
-      'chaos/kill.test.js': PASSING,
-      'integration/main/a.test.js': `describe('mixed', () => {
+    const runner = await run(
+      {
+        'chaos/kill.test.js': PASSING,
+        'integration/main/a.test.js': `describe('mixed', () => {
         it('passes', () => undefined);
         it('fails', () => { throw new Error('for this reason'); });
         it.skip('waits for better times');
       });`,
-      'any.test.js': `describe('set up', () => { before(() => { throw new Error('no way'); }); it('never runs', () => undefined); });`,
-    });
+        'any.test.js': `describe('set up', () => { before(() => { throw new Error('no way'); }); it('never runs', () => undefined); });`,
+      },
+      '--times',
+    );
     expect(await sumOf(runner), runner.output).to.deep.equal({ sum: '2 passed, 2 failed, 1 skipped', code: 1 });
     expect(runner.output).to.match(/^kills 1\/1: well \(\d+\.\d s\)$/m);
     expect(runner.output).to.match(/^starts 3\/3: mixed \(\d+\.\d s\)$/m);
     expect(runner.output).to.include('for this reason').and.include('no way');
+    expect(runner.output).to.match(/^ +\d+\.\d +\d+\.\d {2}starts: integration\/main\/a\.test\.js$/m);
     expect(runner.stdout).to.include.members([
       'skipped: mixed waits for better times',
       'failed: mixed fails',

@@ -1,10 +1,12 @@
 /** A mocha reporter for one of several processes: reports progress to the parent, and prints failures at once. */
 import Mocha from 'mocha';
+import { cpuSeconds } from './cpu-time.js';
 
 export type ShardReport =
   | { event: 'start'; tests: number }
   | { event: 'begun' | 'passed' | 'failed' | 'skipped'; test: string }
-  | { event: 'suite'; title: string; seconds: number }
+  /** `cpu`: seconds of processor time since the suite before, of this process and of what it has started. */
+  | { event: 'suite'; title: string; file: string; seconds: number; cpu: number }
   | { event: 'end' };
 
 const events = Mocha.Runner.constants;
@@ -30,11 +32,16 @@ export default class ShardReporter extends Mocha.reporters.Base {
       tell({ event: 'failed', test: test.fullTitle() });
     });
     let began = 0;
+    let cpuBefore = 0;
     runner.on(events.EVENT_SUITE_BEGIN, (suite) => {
       if (suite.parent?.root) began = performance.now();
     });
-    runner.on(events.EVENT_SUITE_END, ({ parent, title }) => {
-      if (parent?.root) tell({ event: 'suite', title, seconds: (performance.now() - began) / MS_PER_SECOND });
+    runner.on(events.EVENT_SUITE_END, ({ parent, title, file = '' }) => {
+      if (!parent?.root) return;
+      const cpuNow = cpuSeconds();
+      const seconds = (performance.now() - began) / MS_PER_SECOND;
+      tell({ event: 'suite', title, file, seconds, cpu: cpuNow - cpuBefore });
+      cpuBefore = cpuNow;
     });
     runner.once(events.EVENT_RUN_END, () => tell({ event: 'end' }));
   }

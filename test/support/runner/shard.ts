@@ -17,6 +17,16 @@ export interface ShardOutcome {
   passed: string[];
   failed: string[];
   skipped: string[];
+  /** In the order in which they ran. */
+  times: SuiteTime[];
+}
+
+export interface SuiteTime {
+  shard: string;
+  file: string;
+  title: string;
+  seconds: number;
+  cpu: number;
 }
 
 export interface ShardOptions {
@@ -35,7 +45,7 @@ export interface ShardOptions {
 /** Resolves when the process is gone. */
 export async function runShard(options: ShardOptions): Promise<ShardOutcome> {
   const { name, files, silenceLimitMs, stopping, progress } = options;
-  const outcome: ShardOutcome = { passed: [], failed: [], skipped: [] };
+  const outcome: ShardOutcome = { passed: [], failed: [], skipped: [], times: [] };
   // In its own process group, so that Ctrl-C reaches it once, through this process.
   const env = { ...process.env, ...options.env };
   const child = fork(mocha, ['--reporter', reporter, ...files], { detached: true, env });
@@ -48,8 +58,10 @@ export async function runShard(options: ShardOptions): Promise<ShardOutcome> {
     endProcess(child);
   };
   stopping.addEventListener('abort', () => end('was interrupted'), { once: true });
-  const seconds = silenceLimitMs / MS_PER_SECOND;
-  const silence = setTimeout(() => end(`was ended: not a word from it for ${seconds} s`), silenceLimitMs);
+  const silence = setTimeout(
+    () => end(`was ended: not a word from it for ${silenceLimitMs / MS_PER_SECOND} s`),
+    silenceLimitMs,
+  );
 
   child.on('message', (message) => {
     silence.refresh();
@@ -63,7 +75,9 @@ export async function runShard(options: ShardOptions): Promise<ShardOutcome> {
         break;
       case 'suite': {
         const done = outcome.passed.length + outcome.failed.length + outcome.skipped.length;
-        progress(`${name} ${done}/${tests}: ${report.title} (${report.seconds.toFixed(1)} s)`);
+        const { title, file, seconds, cpu } = report;
+        progress(`${name} ${done}/${tests}: ${title} (${seconds.toFixed(1)} s)`);
+        outcome.times.push({ shard: name, file, title, seconds, cpu });
         break;
       }
       case 'end':

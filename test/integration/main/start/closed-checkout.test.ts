@@ -11,7 +11,7 @@ import { type Banner, bannerOf, history, say } from '../dev/dev-harness.js';
 /** What a clone does not have. */
 const NOT_TRACKED = ['node_modules', 'dist', '.git', '.data'];
 /** A part of the tests that starts PostgreSQL both ways, and lets an ordinary user run what root has built. */
-const PART = '^(integration/prisma/prisma-store-errors|support/services/small-disk|integration/stack/send-path)';
+const PART = '^(integration/prisma/missing-migrations|support/services/small-disk|integration/stack/send-path)';
 const TEST_TIMEOUT_MS = 240_000;
 
 describe('A checkout that only root may enter', function () {

@@ -190,12 +190,18 @@ describe('Two clients with one IndexedDB', () => {
       ChatStore,
       ChatStore,
     ];
+    const changes: StoreChange[] = [];
+    other.onChange((change) => changes.push(change));
     await one.load();
     await other.load();
     await one.apply([OWNER, event(message(CHAT, 1))]);
     const failure = await other.apply([OWNER, event(message(CHAT, 1))]).catch((error: Error) => error.message);
     expect(failure).to.equal('another client has changed the database');
     expect([...(await other.load()).sequences]).to.deep.equal([[CHAT, 1]]);
+    // What is on screen is that of before.
+    expect(changes).to.deep.equal([
+      { chatIds: new Set([CHAT]), messages: new Map(), dropped: new Set([CHAT]), cleared: true },
+    ]);
     one.close();
     other.close();
   });

@@ -46,15 +46,3 @@ export class ManualTime implements Time {
     return [...this.timers].filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0];
   }
 }
-
-/** Real timers, this many times as fast, without chance: for tests in which much happens. */
-export function fastTime(times: number): Time {
-  return {
-    now: () => Date.now() * times,
-    random: () => 0,
-    after: (ms, action) => {
-      const timer = setTimeout(action, ms / times);
-      return () => clearTimeout(timer);
-    },
-  };
-}

@@ -3,26 +3,22 @@
  * conversations over a gateway that resyncs, restores, cuts and withholds, and clients that crash after every kind of
  * frame and during their transactions.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { WebSocket } from 'ws';
 import type { ChatRecord, MessageRecord } from '../../../../src/client/realtime/chat-records.js';
 import type { ChatStorage, StorageWrite } from '../../../../src/client/realtime/chat-storage.js';
 import { ChatStore } from '../../../../src/client/realtime/chat-store.js';
 import type { FeedChange, FeedStore } from '../../../../src/client/realtime/feed.js';
 import { MemoryStorage } from '../../../../src/client/realtime/memory-storage.js';
 import { connectRealtime, type RealtimeClient } from '../../../../src/client/realtime/realtime-client.js';
-import { eventually } from '../../../support/eventually.js';
 import { ChatWorld, type Random } from './chat-world.js';
-import { fastTime } from './manual-time.js';
 import { KINDS, type Kind, ModelGateway } from './model-gateway.js';
+import { SimulatedNetwork } from './simulated-network.js';
 
-const RUNS = 25;
+/** `npm run proof -- client`: 10,000. */
+const RUNS = Number(process.env.PARLEY_CLIENT_RUNS ?? 200);
 const STEPS = 150;
-const WITHIN_MS = 20_000;
-/** A bug that a run can show is found in at most this many. */
-const RUNS_FOR_A_BUG = 40;
-const SPEED = 100;
+/** Afterwards, everything has arrived in at most so many turns of the gateway. */
+const TURNS_MAX = 200;
 
 /** Mulberry32. */
 function randomOf(seed: number): Random {
@@ -41,12 +37,14 @@ class Disk extends MemoryStorage {
   failsOneIn = 0;
   tearsTransactions = false;
 
-  constructor(private readonly random: Random) {
+  constructor(private readonly network: SimulatedNetwork) {
     super();
   }
 
   /** The storage as one process has it. */
   open(): { storage: ChatStorage; kill(): void } {
+    const { random } = this.network;
+    const writes = this.network.channel();
     let isAlive = true;
     const check = () => {
       if (!isAlive) throw new Error('the process was killed');
@@ -58,7 +56,9 @@ class Disk extends MemoryStorage {
       },
       commit: async (write) => {
         check();
-        await this.commitOrFail(write);
+        await new Promise<void>((resolve) => writes.push(resolve));
+        // A process that is killed while it writes has written, or has not.
+        if (isAlive || random(2) === 0) await this.commitOrFail(write);
         check();
       },
       message: (...asked) => this.message(...asked),
@@ -71,13 +71,16 @@ class Disk extends MemoryStorage {
       storage,
       kill: () => {
         isAlive = false;
+        for (const end of writes) end();
+        this.network.release(writes);
       },
     };
   }
 
   private async commitOrFail(write: StorageWrite): Promise<void> {
-    const fails = this.failsOneIn > 0 && this.random(this.failsOneIn) === 0;
-    if (fails && this.random(2) === 0) {
+    const { random } = this.network;
+    const fails = this.failsOneIn > 0 && random(this.failsOneIn) === 0;
+    if (fails && random(2) === 0) {
       if (this.tearsTransactions)
         await this.commit({
           clear: false,
@@ -97,11 +100,11 @@ class Disk extends MemoryStorage {
 interface Plant {
   tearsTransactions?: boolean;
   /** Between the client and its store. */
-  wrap?(store: ChatStore): FeedStore;
+  wrap?(store: FeedStore): FeedStore;
   endsResumedWalks?: boolean;
 }
 
-const without = (kind: FeedChange['kind']) => (store: ChatStore) => ({
+const without = (kind: FeedChange['kind']) => (store: FeedStore) => ({
   load: () => store.load(),
   apply: (changes: readonly FeedChange[]) => store.apply(changes.filter((change) => change.kind !== kind)),
 });
@@ -134,23 +137,24 @@ describe('A realtime client and its chat store', function () {
 
   for (const [name, plant] of Object.entries(PLANTS))
     it(`is found to be wrong if ${name}`, async () => {
-      for (let seed = 1; seed <= RUNS_FOR_A_BUG; seed += 1)
+      for (let seed = 1; seed <= RUNS; seed += 1)
         try {
-          await run(seed, plant, new Map(), 2_000);
+          await run(seed, plant, new Map());
         } catch (error) {
           expect(String(error)).to.match(/differs|order|reset/);
           return;
         }
-      expect.fail(`not found in ${RUNS_FOR_A_BUG} runs`);
+      expect.fail(`not found in ${RUNS} runs`);
     });
 });
 
-async function run(seed: number, plant: Plant, crashes: Map<Kind, number>, withinMs = WITHIN_MS): Promise<void> {
+async function run(seed: number, plant: Plant, crashes: Map<Kind, number>): Promise<void> {
   const random = randomOf(seed);
+  const network = new SimulatedNetwork(random);
   const world = new ChatWorld(random);
-  const gateway = await ModelGateway.start(world);
+  const gateway = new ModelGateway(network, world);
   gateway.endsResumedWalks = plant.endsResumedWalks === true;
-  const disk = new Disk(random);
+  const disk = new Disk(network);
   disk.tearsTransactions = plant.tearsTransactions === true;
   const faults: string[] = [];
   let crashAfter: Kind | null = null;
@@ -162,80 +166,92 @@ async function run(seed: number, plant: Plant, crashes: Map<Kind, number>, withi
     isCrashDue = true;
   };
   for (let count = 0; count < 3; count += 1) world.create();
-  let life = start(gateway, disk, plant, faults);
-  try {
-    disk.failsOneIn = 25;
-    for (let step = 0; step < STEPS; step += 1) {
-      world.step();
-      const what = random(12);
-      if (what < 6) gateway.tick(random);
-      else if (what === 6 && random(3) === 0) gateway.cut();
-      else if (what === 7 && random(4) === 0) {
-        world.storeId += random(6) === 0 ? 1 : 0;
-        gateway.resync(random);
-      } else if (what === 8) {
-        const { chatId = '' } = world.chats[random(world.chats.length)] ?? {};
-        if (random(2) === 0) life.client.openChat(chatId);
-        else life.client.closeChat(chatId);
-      } else if (what === 9 && crashAfter === null) crashAfter = KINDS[random(KINDS.length)] ?? null;
-      for (let turns = random(6); turns > 0; turns -= 1) await turn();
-      if (!isCrashDue) continue;
-      isCrashDue = false;
-      for (let turns = random(4); turns > 0; turns -= 1) await turn();
-      life.kill();
-      life = start(gateway, disk, plant, faults);
-    }
-    disk.failsOneIn = 0;
-    const fresh = start(gateway, new Disk(random), {}, faults);
-    try {
-      await eventually(
-        async () => {
-          // A client that has opened all chats misses nothing.
-          for (const { chatId } of world.chats) for (const { client } of [life, fresh]) client.openChat(chatId);
-          gateway.tick(random);
-          const isDone = gateway.isIdle && [life, fresh].every(({ client }) => client.state.kind === 'live');
-          if (!isDone) return undefined;
-          expect(await contentOf(life.store), 'differs from a fresh sync').to.deep.equal(await contentOf(fresh.store));
-          return true;
-        },
-        { within: withinMs, what: `seed ${seed}` },
-      );
-      const mine = world.chats.filter(({ members }) => members.has('alice'));
-      expect([...life.store.chats.keys()].sort(), 'differs: the chats').to.deep.equal(
-        mine.map(({ chatId }) => chatId).sort(),
-      );
-      for (const chat of mine) {
-        const record = life.store.chats.get(chat.chatId);
-        expect(record?.state, 'differs: the state of a chat').to.deep.equal(world.chatOf(chat));
-        expect(record?.lastSequence, 'differs: the last sequence').to.equal(chat.lastSequence);
-        const reactions = (await life.store.messages(chat.chatId, { limit: 10_000 })).flatMap(
-          (message) => message.reactions,
-        );
-        const visible = chat.messages.filter(({ sequence }) => sequence >= world.firstVisible(chat));
-        const expected = visible.reduce((sum, message) => sum + message.reactions.size, 0);
-        expect(
-          reactions.reduce((sum, { count }) => sum + count, 0),
-          'differs: the reactions',
-        ).to.equal(expected);
-      }
-      expect(faults).to.deep.equal([]);
-    } finally {
-      fresh.kill();
-    }
-  } finally {
+  let life = start(network, disk, plant, faults);
+  disk.failsOneIn = 25;
+  for (let step = 0; step < STEPS; step += 1) {
+    world.step();
+    const what = random(12);
+    if (what < 6) gateway.tick(random);
+    else if (what === 6 && random(3) === 0) gateway.cut();
+    else if (what === 7 && random(4) === 0) {
+      world.storeId += random(6) === 0 ? 1 : 0;
+      gateway.resync(random);
+    } else if (what === 8) {
+      const { chatId = '' } = world.chats[random(world.chats.length)] ?? {};
+      if (random(2) === 0) life.client.openChat(chatId);
+      else life.client.closeChat(chatId);
+    } else if (what === 9 && crashAfter === null) crashAfter = KINDS[random(KINDS.length)] ?? null;
+    for (let turns = random(10); turns > 0; turns -= 1) await network.step();
+    if (!isCrashDue) continue;
+    isCrashDue = false;
+    for (let turns = random(6); turns > 0; turns -= 1) await network.step();
     life.kill();
-    await gateway.stop();
+    life = start(network, disk, plant, faults);
   }
+  disk.failsOneIn = 0;
+  const fresh = start(network, new Disk(network), {}, faults);
+  for (let turns = 0; ; turns += 1) {
+    // A client that has opened all chats misses nothing.
+    for (const { chatId } of world.chats) for (const { client } of [life, fresh]) client.openChat(chatId);
+    gateway.tick(random);
+    await network.quiesce();
+    if (gateway.isIdle && [life, fresh].every(({ client }) => client.state.kind === 'live')) break;
+    if (turns >= TURNS_MAX) expect.fail(`differs: ${life.client.state.kind} after ${TURNS_MAX} turns`);
+  }
+  expect(await contentOf(life.store), 'differs from a fresh sync').to.deep.equal(await contentOf(fresh.store));
+  expect(life.shown, 'differs: what listeners of the store know').to.deep.equal(life.store.chats);
+  const mine = world.chats.filter(({ members }) => members.has('alice'));
+  expect([...life.store.chats.keys()].sort(), 'differs: the chats').to.deep.equal(
+    mine.map(({ chatId }) => chatId).sort(),
+  );
+  for (const chat of mine) {
+    const record = life.store.chats.get(chat.chatId);
+    expect(record?.state, 'differs: the state of a chat').to.deep.equal(world.chatOf(chat));
+    expect(record?.lastSequence, 'differs: the last sequence').to.equal(chat.lastSequence);
+    const reactions = (await life.store.messages(chat.chatId, { limit: 10_000 })).flatMap(
+      (message) => message.reactions,
+    );
+    const visible = chat.messages.filter(({ sequence }) => sequence >= world.firstVisible(chat));
+    const expected = visible.reduce((sum, message) => sum + message.reactions.size, 0);
+    expect(
+      reactions.reduce((sum, { count }) => sum + count, 0),
+      'differs: the reactions',
+    ).to.equal(expected);
+  }
+  expect(faults, 'order').to.deep.equal([]);
 }
 
 /** One process of a client. */
-function start(gateway: ModelGateway, disk: Disk, { wrap }: Plant, faults: string[]) {
+function start(network: SimulatedNetwork, disk: Disk, { wrap }: Plant, faults: string[]) {
   const { storage, kill } = disk.open();
   const store = new ChatStore(storage);
   const last = new Map<string, number>();
+  /** The chats as a listener of the store knows them. */
+  const shown = new Map<string, ChatRecord>();
+  const show = (chatIds: Iterable<string>) => {
+    for (const chatId of chatIds) {
+      const chat = store.chats.get(chatId);
+      if (chat === undefined) shown.delete(chatId);
+      else shown.set(chatId, chat);
+    }
+  };
+  store.onChange(({ chatIds }) => show(chatIds));
+  let isLoaded = false;
+  const observed: FeedStore = {
+    load: async () => {
+      const stored = await store.load();
+      // What a transaction of unknown outcome has written is not announced as an event.
+      last.clear();
+      for (const [chatId, sequence] of stored.sequences) last.set(chatId, sequence);
+      if (!isLoaded) show(store.chats.keys());
+      isLoaded = true;
+      return stored;
+    },
+    apply: (changes) => store.apply(changes),
+  };
   const client: RealtimeClient = connectRealtime({
-    ...{ url: gateway.url, webSocket: WebSocket as never, token: () => 'token', time: fastTime(SPEED) },
-    store: wrap?.(store) ?? store,
+    ...{ url: 'ws://gateway', webSocket: network.webSocket, token: () => 'token', time: network.time },
+    store: wrap?.(observed) ?? observed,
     onError: () => undefined,
     onChanges: (changes) => {
       for (const change of changes)
@@ -251,7 +267,7 @@ function start(gateway: ModelGateway, disk: Disk, { wrap }: Plant, faults: strin
     },
   });
   return {
-    ...{ client, store },
+    ...{ client, store, shown },
     kill: () => {
       kill();
       void client.close();

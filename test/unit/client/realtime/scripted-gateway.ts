@@ -1,7 +1,7 @@
 /** The other side of a connection: a WebSocket server that does what a test tells it to. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import type { ClientFrame, ClientFrameName, ClientFrameOf } from '../../../../src/contract/realtime/client-frames.js';
 import { clientFrame } from '../../../../src/contract/realtime/client-frames.js';
 import { REALTIME_LIMITS, REALTIME_SUBPROTOCOL } from '../../../../src/contract/realtime/protocol.js';
@@ -9,6 +9,16 @@ import type { ServerFrame, ServerFrameOf } from '../../../../src/contract/realti
 import { eventually } from '../../../support/eventually.js';
 
 const TIMEOUT_MS = 5_000;
+
+/** The server's end of a connection, as `ws` has it. */
+export interface ServerSocket {
+  on(event: 'message', listener: (bytes: unknown) => void): unknown;
+  on(event: 'close', listener: (code: number) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  send(text: string): void;
+  close(code?: number): void;
+  terminate(): void;
+}
 
 export class ScriptedConnection {
   readonly frames: ClientFrame[] = [];
@@ -20,7 +30,7 @@ export class ScriptedConnection {
   private pushes = 0;
 
   constructor(
-    private readonly socket: WebSocket,
+    private readonly socket: ServerSocket,
     readonly path: string,
   ) {
     socket.on('message', (bytes) => {

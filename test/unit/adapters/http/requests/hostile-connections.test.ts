@@ -42,6 +42,12 @@ class RawConnection {
   }
 }
 
+const head = async (line: string, ...more: string[]) =>
+  [`${line} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${await tokenFor('alice')}`, ...more, '', ''].join('\r\n');
+
+/** Uncompressed, and together more than the buffers between the two ends hold. */
+const LONG_RESPONSES = 12;
+
 describe('The REST server on hostile connections', () => {
   let rest: RestHarness;
 
@@ -50,34 +56,7 @@ describe('The REST server on hostile connections', () => {
   }
   afterEach(() => rest.stop());
 
-  const head = async (line: string, ...more: string[]) =>
-    [`${line} HTTP/1.1`, 'Host: x', `Authorization: Bearer ${await tokenFor('alice')}`, ...more, '', ''].join('\r\n');
-
   const isBroken = () => rest.lines.some(({ message }) => message === 'connection broken by its client');
-
-  it('closes a connection whose head is not complete after 10 s', async function () {
-    this.timeout(60_000);
-    await start();
-    const connection = new RawConnection(rest.server.port);
-    const drip = setInterval(() => connection.socket.writable && connection.socket.write('x'), 500);
-    connection.socket.write('GET /livez HTTP/1.1\r\nX-Slow: ');
-    const openMs = await connection.closed();
-    clearInterval(drip);
-    expect(openMs).to.be.within(9_500, HEAD_WITHIN_MS);
-  });
-
-  it('closes a connection whose body is not complete after 30 s, without a second answer', async function () {
-    this.timeout(90_000);
-    await start();
-    const connection = new RawConnection(rest.server.port);
-    connection.socket.write(await head('POST /v1/chats', 'Content-Type: application/json', 'Content-Length: 1000'));
-    const drip = setInterval(() => connection.socket.writable && connection.socket.write(' '), 500);
-    const openMs = await connection.closed();
-    clearInterval(drip);
-    expect(openMs).to.be.within(29_500, REQUEST_WITHIN_MS);
-    expect(connection.statuses.filter((status) => status >= 500)).to.deep.equal([]);
-    expect(connection.statuses.length).to.be.at.most(1);
-  });
 
   it('finishes a response and closes if garbage arrives during it', async () => {
     await start();
@@ -109,33 +88,14 @@ describe('The REST server on hostile connections', () => {
     await start();
     const connection = new RawConnection(rest.server.port);
     connection.socket.pause();
-    // Uncompressed, and together more than the buffers between the two ends hold: the last one is still being sent.
-    const asked = 12;
-    connection.socket.write((await head('GET /docs/swagger-ui-bundle.js')).repeat(asked));
+    // The last one is still being sent.
+    connection.socket.write((await head('GET /docs/swagger-ui-bundle.js')).repeat(LONG_RESPONSES));
     connection.socket.write('GARBAGE\r\n\r\n');
     await eventually(isBroken, { within: WITHIN_MS, what: 'the garbage is noticed' });
     connection.socket.resume();
     await connection.closed();
-    expect(connection.statuses).to.deep.equal(Array(asked).fill(200));
+    expect(connection.statuses).to.deep.equal(Array(LONG_RESPONSES).fill(200));
     expect(connection.text).to.not.include('bad_request');
-  });
-
-  it('closes the connection of a client that does not read responses', async function () {
-    this.timeout(60_000);
-    await start();
-    const connection = new RawConnection(rest.server.port);
-    connection.socket.pause();
-    // Uncompressed, and together more than the buffers between the two ends hold.
-    const asked = 12;
-    connection.socket.write((await head('GET /docs/swagger-ui-bundle.js')).repeat(asked));
-    // The time limit can strike once more only after it was noticed that nothing had moved in the meantime.
-    await eventually(() => rest.lines.some(({ fields }) => fields.aborted === true), {
-      within: 2 * WRITE_IDLE_TIMEOUT_MS + WITHIN_MS,
-      what: 'it is cut off',
-    });
-    connection.socket.resume();
-    await connection.closed();
-    expect(connection.statuses.length).to.be.lessThan(asked);
   });
 
   it('answers a request whose own body is malformed, once', async () => {
@@ -155,5 +115,69 @@ describe('The REST server on hostile connections', () => {
     connection.socket.write('ZZ\r\n');
     await connection.closed();
     expect(connection.statuses).to.deep.equal([401]);
+  });
+});
+
+/** Each waits for a time limit of the server, so they wait at the same time. */
+describe('The REST server on slow connections', function () {
+  this.timeout(90_000);
+  let rest: RestHarness;
+  let slowHead: Promise<number>;
+  let slowBody: Promise<{ openMs: number; statuses: number[] }>;
+  let unread: Promise<number[]>;
+
+  before(async () => {
+    rest = await new RestHarness().start();
+    slowHead = sendSlowHead();
+    slowBody = sendSlowBody();
+    unread = readNothing();
+    // Awaited by the tests, one after the other.
+    for (const outcome of [slowHead, slowBody, unread]) outcome.catch(() => undefined);
+  });
+  after(() => rest.stop());
+
+  async function sendSlowHead(): Promise<number> {
+    const connection = new RawConnection(rest.server.port);
+    const drip = setInterval(() => connection.socket.writable && connection.socket.write('x'), 500);
+    connection.socket.write('GET /livez HTTP/1.1\r\nX-Slow: ');
+    return connection.closed().finally(() => clearInterval(drip));
+  }
+
+  async function sendSlowBody(): Promise<{ openMs: number; statuses: number[] }> {
+    const connection = new RawConnection(rest.server.port);
+    connection.socket.write(await head('POST /v1/chats', 'Content-Type: application/json', 'Content-Length: 1000'));
+    const drip = setInterval(() => connection.socket.writable && connection.socket.write(' '), 500);
+    const openMs = await connection.closed().finally(() => clearInterval(drip));
+    return { openMs, statuses: connection.statuses };
+  }
+
+  /** The statuses of what it reads at last. */
+  async function readNothing(): Promise<number[]> {
+    const connection = new RawConnection(rest.server.port);
+    connection.socket.pause();
+    connection.socket.write((await head('GET /docs/swagger-ui-bundle.js')).repeat(LONG_RESPONSES));
+    // The time limit can strike once more only after it was noticed that nothing had moved in the meantime.
+    await eventually(() => rest.lines.some(({ fields }) => fields.aborted === true && fields.method === 'GET'), {
+      within: 2 * WRITE_IDLE_TIMEOUT_MS + WITHIN_MS,
+      what: 'it is cut off',
+    });
+    connection.socket.resume();
+    await connection.closed();
+    return connection.statuses;
+  }
+
+  it('closes a connection whose head is not complete after 10 s', async () => {
+    expect(await slowHead).to.be.within(9_500, HEAD_WITHIN_MS);
+  });
+
+  it('closes the connection of a client that does not read responses', async () => {
+    expect((await unread).length).to.be.lessThan(LONG_RESPONSES);
+  });
+
+  it('closes a connection whose body is not complete after 30 s, without a second answer', async () => {
+    const { openMs, statuses } = await slowBody;
+    expect(openMs).to.be.within(29_500, REQUEST_WITHIN_MS);
+    expect(statuses.filter((status) => status >= 500)).to.deep.equal([]);
+    expect(statuses.length).to.be.at.most(1);
   });
 });
