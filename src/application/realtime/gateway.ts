@@ -385,6 +385,7 @@ export class Gateway {
             token,
             progress: now,
             hasMore: false,
+            arrivals: [],
           };
         });
       } catch (error) {

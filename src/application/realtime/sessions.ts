@@ -20,7 +20,9 @@ import { NOTHING_SYNCED } from '../queries/sync-chats.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Time } from '../runtime/time.js';
 import { Connection, type Farewell, type Outlet } from './connection.js';
+import type { DeliveryMarks } from './delivery-marks.js';
 import type { Gateway, SyncPages } from './gateway.js';
+import type { Arrival } from './live-event.js';
 import type { Presence } from './presence.js';
 import type { RealtimeObserver } from './realtime-observer.js';
 import { TokenBucket } from './token-bucket.js';
@@ -71,6 +73,8 @@ export interface SessionsDeps {
   passes: Passes;
   ephemeral: EphemeralFeed;
   presence: Presence;
+  /** Null if `DELIVERY_RECEIPTS` is off. */
+  marks: DeliveryMarks | null;
   observer: RealtimeObserver;
   logger: WorkerLog;
   time: Time;
@@ -92,6 +96,7 @@ export class Sessions {
 
   constructor(readonly deps: SessionsDeps) {
     deps.gateway.listen(deps.presence);
+    if (deps.marks !== null) deps.gateway.listen(deps.marks);
   }
 
   get count(): number {
@@ -154,12 +159,13 @@ export class Sessions {
   }
 
   private async sweep(): Promise<void> {
-    const { time, presence } = this.deps;
+    const { time, presence, marks } = this.deps;
     const { signal } = this.life;
     while (!signal.aborted) {
       const now = time.now().getTime();
       for (const session of [...this.sessions]) session.sweep(now, time.elapsedMs());
       presence.tick();
+      marks?.tick();
       await time.pause(SWEEP_INTERVAL_MS, signal);
     }
   }
@@ -338,7 +344,7 @@ export class Session {
   }
 
   private connect(caller: Caller, since: string | undefined): Connection {
-    const { pages, settings, time, observer } = this.owner.deps;
+    const { pages, settings, time, observer, marks } = this.owner.deps;
     const given = since === undefined || since === SYNC_FROM_NOW ? null : pages.progressOf(caller, since);
     const outlet: Outlet = {
       send: (out, onSent) => {
@@ -352,7 +358,14 @@ export class Session {
       elapsedMs: () => time.elapsedMs(),
       onPushed: () => observer.pushed(),
       onSlow: () => observer.becameSlow(),
+      ...(marks === null ? {} : { onArrived: (arrivals) => this.arrived(marks, arrivals) }),
     });
+  }
+
+  private arrived(marks: DeliveryMarks, arrivals: readonly Arrival[]): void {
+    const { state } = this;
+    if (state.kind !== 'open') return;
+    marks.arrived({ caller: state.connection.caller, authorization: state.authorization }, arrivals);
   }
 
   /** Null: the session is refused. */

@@ -425,3 +425,64 @@ describe('A gateway without any copy of the live feed', function () {
     await client.drop();
   });
 });
+
+describe('A gateway that issues delivery marks', function () {
+  this.timeout(TEST_TIMEOUT_MS);
+  let stack: RestStack;
+  const clients: RealtimeTestClient[] = [];
+  before(async () => {
+    stack = await RestStack.create({ DELIVERY_RECEIPTS: 'on' });
+    await stack.run('worker');
+    await stack.run('api', 'gateway');
+    await stack.listen();
+  });
+  after(async () => {
+    for (const client of clients) await client.drop();
+    await stack?.close();
+  });
+  const clientOf = (userId: string, acks: boolean) => {
+    const client = new RealtimeTestClient({ url: () => stack.url, token: () => tokenFor(userId, 600), acks });
+    clients.push(client);
+    return client;
+  };
+
+  it('marks what a client has acknowledged, also from pages, and nothing that was only sent', async () => {
+    const [bob, carol] = [`bob-${v4().slice(0, 8)}`, `carol-${v4().slice(0, 8)}`];
+    const { body: chat } = await stack.post('/v1/chats', { kind: 'group', memberIds: [bob, carol] });
+    const { chatId } = chat as { chatId: string };
+    const say = async (body: string) => (await stack.post(`/v1/chats/${chatId}/messages`, { body })).body.messageId;
+    const delivered = async (messageId: string) => {
+      const { body } = await stack.get(`/v1/chats/${chatId}/messages/${messageId}/readers?mark=delivered`);
+      return (body.items as { userId: string }[]).map(({ userId }) => userId).filter((userId) => userId !== 'alice');
+    };
+    const hasReached = (messageId: string, users: string[]) =>
+      eventually(async () => JSON.stringify(await delivered(messageId)) === JSON.stringify(users), {
+        within: WITHIN_MS,
+        what: `delivery to ${users}`,
+      });
+
+    const early = await say('before bob connects');
+    const [b, c] = [clientOf(bob, true), clientOf(carol, false)];
+    await Promise.all([b.connect(), c.connect()]);
+    await hasReached(early, [bob]);
+    let last = '';
+    for (let n = 0; n < 20; n += 1) last = await say(`live ${n}`);
+    await hasReached(last, [bob]);
+    const marks = () =>
+      stack.events
+        .filter(({ properties }) => properties.type === 'chat.delivered')
+        .map(({ content }) => {
+          const { data } = JSON.parse(content.toString()) as { data: { userId: string; upTo: number } };
+          return data;
+        });
+    // Few commands for 21 messages, and none for the mark itself.
+    await eventually(() => marks().at(-1)?.upTo === 22, { within: WITHIN_MS, what: 'the event of the last mark' });
+    expect(new Set(marks().map(({ userId }) => userId))).to.deep.equal(new Set([bob]));
+    expect(marks().length).to.be.within(2, 8);
+    await c.until('event', ({ event }) => event.type === 'message.created' && event.data.messageId === last);
+    expect(await delivered(last)).to.deep.equal([bob]);
+    const frame = c.frames.findLast((one) => 'n' in one) as { n: number };
+    c.send({ t: 'ack', n: frame.n });
+    await hasReached(last, [bob, carol].sort());
+  });
+});
