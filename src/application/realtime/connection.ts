@@ -15,7 +15,7 @@ const IN_FLIGHT_MAX_BYTES = 64 * 1024;
 const CHANGED_WHILE_SLOW_MAX = 64;
 /** A connection that is slow twice within this time, or for this time, is closed. */
 export const SLOW_AGAIN_MS = 60_000;
-/** Maximum number of chats of sync pages whose arrival is confirmed by the next acknowledgement. Further ones are not. */
+/** Maximum number of chats of sync pages whose arrival the next acknowledgement confirms. Further ones are not. */
 const ARRIVALS_CARRIED_MAX = 1_000;
 /** Maximum number of frames that are not pushes and wait, such as receipts. A hint is dropped above it. */
 const HINTS_WAITING_MAX = 64;

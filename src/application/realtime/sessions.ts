@@ -10,6 +10,7 @@ import { gatewayMessage } from '../../contract/realtime/gateway-messages.js';
 import { CLOSE_CODES, REALTIME_LIMITS } from '../../contract/realtime/protocol.js';
 import { SYNC_FROM_NOW } from '../../contract/rest/requests.js';
 import { authenticateCaller } from '../gateway/authenticate-caller.js';
+import type { RevocationList } from '../gateway/revocations.js';
 import type { CommandSubmitter } from '../gateway/submit-command.js';
 import type { Caller } from '../ports/queries/chat-queries.js';
 import { userKey } from '../ports/store/command-store.js';
@@ -70,6 +71,7 @@ export interface SessionsDeps {
   pages: SyncPages;
   submitter: Pick<CommandSubmitter, 'submit'>;
   verifier: TokenVerifier;
+  revocations: Pick<RevocationList, 'isKnownRevoked'>;
   passes: Passes;
   ephemeral: EphemeralFeed;
   presence: Presence;
@@ -81,9 +83,15 @@ export interface SessionsDeps {
   settings: SessionSettings;
 }
 
+interface TokenState {
+  authorization: string;
+  expiresAt: number | null;
+  issuedAt: Date | null;
+}
+
 type SessionState =
   | { kind: 'new'; early: ClientFrame[]; isVerifying: boolean; deadlineAt: number }
-  | { kind: 'open'; connection: Connection; authorization: string; expiresAt: number | null }
+  | ({ kind: 'open'; connection: Connection } & TokenState)
   | { kind: 'closed' };
 
 export class Sessions {
@@ -305,6 +313,8 @@ export class Session {
       this.leave();
     } else if (state.expiresAt !== null && nowMs >= state.expiresAt)
       this.refuse('token', { detail: 'the token has expired' });
+    else if (this.owner.deps.revocations.isKnownRevoked(state.connection.caller, state.issuedAt))
+      this.refuse('token', { detail: 'the token was revoked' });
     else if (elapsedMs - this.saidAt >= this.owner.deps.settings.heartbeatMs) {
       this.saidAt = elapsedMs;
       state.connection.hint({ t: 'beat' });
@@ -327,13 +337,13 @@ export class Session {
     state.isVerifying = true;
     const verified = await this.verify(frame);
     if (this.state !== state || verified === null) return;
-    const { caller, authorization, expiresAt } = verified;
+    const { caller, authorization, expiresAt, issuedAt } = verified;
     if ([...gateway.connectionsOf(userKey(caller))].length >= settings.userConnectionsMax) {
       this.refuse('rate', { detail: 'too many connections of this user', retryAfterMs: OVERLOADED_RETRY_MS });
       return;
     }
     const connection = this.connect(caller, frame.since);
-    this.state = { kind: 'open', connection, authorization, expiresAt };
+    this.state = { kind: 'open', connection, authorization, expiresAt, issuedAt };
     this.owner.authenticated(this);
     this.hello(connection, expiresAt);
     presence.connected(caller);
@@ -379,8 +389,8 @@ export class Session {
     try {
       const result = await authenticateCaller(`Bearer ${bearer}`, verifier);
       if (result.outcome === 'authenticated') {
-        const { caller, authorization, expiresAt } = result;
-        return { caller, authorization, expiresAt: expiresAt?.getTime() ?? null };
+        const { caller, authorization, expiresAt, issuedAt } = result;
+        return { caller, authorization, expiresAt: expiresAt?.getTime() ?? null, issuedAt };
       }
       this.refuse('token', { detail: result.outcome === 'refused' ? result.reason : 'no token' });
     } catch (error) {
@@ -468,13 +478,13 @@ export class Session {
     const verified = await this.verify(frame);
     if (this.state !== state || verified === null) return;
     const { connection } = state;
-    const { caller, authorization, expiresAt } = verified;
+    const { caller, authorization, expiresAt, issuedAt } = verified;
     if (userKey(caller) !== userKey(connection.caller)) {
       this.refuse('token', { detail: 'the token belongs to another user' });
       return;
     }
     const hasOtherClaims = JSON.stringify(caller.token) !== JSON.stringify(connection.caller.token);
-    Object.assign(state, { authorization, expiresAt });
+    Object.assign(state, { authorization, expiresAt, issuedAt });
     connection.caller = caller;
     // The policy may show other chats now. No content goes out until a walk has asked it.
     if (hasOtherClaims) this.owner.deps.gateway.resync(connection, 'view');

@@ -137,7 +137,7 @@ export const gateway = defineRole({
     const { Sessions } = await import('../../application/realtime/sessions.js');
     const { Streams } = await import('../../adapters/apis/realtime/streams.js');
     const { SyncPageReader } = await import('../../adapters/apis/http/sync-pages.js');
-    const { tokenVerifierOf } = await import('../token-verifier.js');
+    const { revocableTokensOf } = await import('../token-verifier.js');
     const { WebSockets } = await import('../../adapters/apis/realtime/websockets.js');
 
     const { settings, store, transport, policy, http, logger, health, metrics } = context;
@@ -147,6 +147,7 @@ export const gateway = defineRole({
       gateway: InstanceType<typeof Gateway>;
       sessions: InstanceType<typeof Sessions>;
       webSockets: InstanceType<typeof WebSockets>;
+      revocations: ReturnType<typeof revocableTokensOf>['revocations'];
     } | null = null;
     let isDraining = false;
 
@@ -170,7 +171,8 @@ export const gateway = defineRole({
       });
       await started.start();
       const passes = new SealedPasses(store.identity.cursorSecret, () => Date.now());
-      const verifier = tokenVerifierOf(settings, logger);
+      const { verifier, revocations } = revocableTokensOf(settings, store, logger);
+      revocations.start();
       const limits = {
         connectionsMax: settings.gatewayConnectionsMax,
         userConnectionsMax: settings.gatewayUserConnectionsMax,
@@ -199,6 +201,7 @@ export const gateway = defineRole({
         settings.deliveryReceipts === 'on' ? new DeliveryMarks({ submitter, isLarge, time: realTime, logger }) : null;
       const sessions = new Sessions({
         ...{ gateway: started, pages, verifier, passes, ephemeral, presence, marks, observer, logger, time: realTime },
+        revocations,
         submitter,
         settings: limits,
       });
@@ -222,12 +225,13 @@ export const gateway = defineRole({
         lag: started.lag,
         walksWaiting: started.walks.waiting,
       }));
-      running = { gateway: started, sessions, webSockets };
+      running = { gateway: started, sessions, webSockets, revocations };
     };
     const stop = async () => {
       await running?.sessions.stop();
       running?.webSockets.stop();
       await running?.gateway.stop();
+      await running?.revocations.stop();
     };
     const check = (): HealthState => {
       if (running === null || !http.health.ok) return { ok: false, detail: 'starting' };

@@ -8,6 +8,7 @@ import { eventually } from '../../../support/eventually.js';
 import type { TestProcess } from '../../../support/fleet/processes.js';
 import { RealtimeTestClient } from '../../../support/realtime/realtime-client.js';
 import { tokenFor } from '../../../unit/adapters/http/rest-client.js';
+import { cli } from '../../main/cli/run-cli.js';
 import { RestStack } from '../rest/rest-stack.js';
 
 const TEST_TIMEOUT_MS = 120_000;
@@ -208,6 +209,37 @@ describe('Realtime on a real broker, database and worker', function () {
     expect(await short.closed()).to.equal(4401);
     expect(renewed.closedWith).to.equal(null);
     expect(renewed.frames.filter(({ t }) => t === 'hello')).to.have.length(2);
+  });
+
+  it('refuses a token that an operator has revoked, and ends its connections', async () => {
+    const [alice, bob] = people();
+    const old = await tokenFor(bob, 600);
+    const [b, renewed] = [clientOf(bob), clientOf(bob)];
+    const a = clientOf(alice);
+    await Promise.all([a.connect(), b.connect(), renewed.connect()]);
+    // The time of issue has whole seconds: the next token must be of a later one.
+    const revokedAt = new Date(Math.floor(Date.now() / 1000) * 1000 + 1000);
+    await eventually(() => Date.now() > revokedAt.getTime(), { within: WITHIN_MS, what: 'the next second' });
+    renewed.send({ t: 'auth', token: await tokenFor(bob, 600) });
+    await renewed.until('hello', (frame) => frame !== renewed.frames[0]);
+    const command = ['revoke-tokens', '--user', bob, '--issued-before', revokedAt.toISOString()];
+    const { code, stdout } = await cli(command, { DATABASE_URL: stack.fleet.databaseUrl });
+    expect([code, stdout.join()]).to.deep.equal([
+      0,
+      `tokens of default/${bob} that were issued before ${revokedAt.toISOString()} are refused`,
+    ]);
+    expect(await b.closed()).to.equal(4401);
+    expect(b.frames.at(-1)).to.include({ detail: 'the token was revoked' });
+    expect(renewed.closedWith).to.equal(null);
+    expect(a.closedWith).to.equal(null);
+
+    const isRefused = async () => (await stack.get('/v1/me/unread', { token: old })).status === 401;
+    await eventually(isRefused, { within: WITHIN_MS, what: 'REST refuses the token' });
+    expect((await stack.get('/v1/me/unread', { as: bob })).status).to.equal(200);
+    const late = new RealtimeTestClient({ url: () => urlOf(gateway), token: async () => old });
+    clients.push(late);
+    await late.open();
+    expect(await late.closed()).to.equal(4401);
   });
 
   it('refuses a page of another origin, and takes a pass once', async () => {
