@@ -59,8 +59,8 @@ export class ReadableTexts {
   }
 
   /**
-   * When the text was readable for the last time before `at`: `at` itself, an earlier time, or null if never. A text that
-   * no act has settled (an act whose receipt was lost) is unknown: undefined.
+   * When the text was readable for the last time before `at`: `at` itself, an earlier time, or null if never. A text
+   * that no act has settled (an act whose receipt was lost) is unknown: undefined.
    */
   lastReadable(userId: string, text: string, at: number): number | null | undefined {
     const byUser = this.intervals.get(text);

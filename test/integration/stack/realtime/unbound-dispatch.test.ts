@@ -1,4 +1,4 @@
-/** Gateways must not hide that no delivery service gets the events (REALTIME: no binding of theirs to `chat.events`). */
+/** Gateways must not hide that no delivery service gets the events: none of their queues is bound to `chat.events`. */
 import amqp, { type Channel } from 'amqplib';
 import { expect } from 'chai';
 import { names } from '../../../../src/contract/messages/topology.js';
