@@ -23,6 +23,11 @@ process.exitCode = await runNamed(
         about: 'settings of RabbitMQ and PostgreSQL in turns: processor time, latency, write-ahead log (10 min)',
         run: ['dist/bench/services.js'],
       },
+      realtime: {
+        about:
+          'gateways: memory, reconnects, pushes in turns with ws and socket.io, latency, a rolling restart (15 min)',
+        run: ['dist/bench/realtime.js'],
+      },
       quota: { about: 'what quotas cost a worker', run: ['dist/bench/quota.js'] },
     },
   },

@@ -54,6 +54,10 @@ process.exitCode = await runNamed(
         about: 'hostile input at every door (1 min per 100,000)',
         run: ['--enable-source-maps', 'dist/test/property/fuzz/run.js'],
       },
+      realtime: {
+        about: 'random conversations on gateways that are killed, frozen and starved (20 stories, 25 min)',
+        run: ['dist/test/chaos/realtime/run.js'],
+      },
       races: {
         about: 'rights revoked while commands are under way, 10,000 races',
         run: [MOCHA, 'dist/test/unit/policy/revocation-races.test.js'],

@@ -1,8 +1,29 @@
 import { JwtTokenVerifier } from '../adapters/auth/jwt-token-verifier.js';
+import { RevocationList, RevocationVerifier } from '../application/gateway/revocations.js';
+import type { TokenVerifier } from '../application/ports/token-verifier.js';
+import { realTime } from '../application/runtime/time.js';
 import { JwtVerifier } from '../infrastructure/jwt.js';
 import type { Logger } from '../infrastructure/logging/logger.js';
 import { StartupError } from '../infrastructure/process/startup-error.js';
 import type { SharedSettings } from './settings/shared-settings.js';
+import type { Store } from './stores/store.js';
+
+export interface RevocableTokens {
+  verifier: TokenVerifier;
+  /** To be started and stopped with its role. */
+  revocations: RevocationList;
+}
+
+/** Verifies tokens, and refuses revoked ones. */
+export function revocableTokensOf(
+  settings: SharedSettings,
+  store: Pick<Store, 'tokenRevocations'>,
+  logger: Logger,
+): RevocableTokens {
+  const maxAgeMs = settings.tokenMaxAgeMs ?? null;
+  const revocations = new RevocationList({ store: store.tokenRevocations, maxAgeMs, logger, time: realTime });
+  return { verifier: new RevocationVerifier(tokenVerifierOf(settings, logger), revocations, maxAgeMs), revocations };
+}
 
 /** Verifies the tokens of REST requests and of commands, with the same keys. */
 export function tokenVerifierOf(settings: SharedSettings, logger: Logger): JwtTokenVerifier {

@@ -67,7 +67,8 @@ export class JwtTokenVerifier implements TokenVerifier {
     if (typeof tenantId !== 'string' || !TENANT_ID_PATTERN.test(tenantId))
       return { ok: false, reason: `the token's claim ${tenant} is not a tenant id: ${TENANT_ID_RULE}` };
     const expiresAt = typeof claims.exp === 'number' ? { expiresAt: new Date(claims.exp * 1000) } : {};
-    return { ok: true, actor: { tenantId, userId }, claims: this.furtherClaims(claims), ...expiresAt };
+    const issuedAt = typeof claims.iat === 'number' ? { issuedAt: new Date(claims.iat * 1000) } : {};
+    return { ok: true, actor: { tenantId, userId }, claims: this.furtherClaims(claims), ...expiresAt, ...issuedAt };
   }
 
   /** Texts, numbers, booleans and lists of texts keep their value. For other types only the existence is kept. */

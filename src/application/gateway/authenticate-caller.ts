@@ -3,7 +3,7 @@ import { bearerToken, type TokenVerifier } from '../ports/token-verifier.js';
 
 export type Authentication =
   /** `authorization` is published with the caller's commands: the worker may verify it again (`COMMAND_AUTH`). */
-  | { outcome: 'authenticated'; caller: Caller; authorization: string; expiresAt: Date | null }
+  | { outcome: 'authenticated'; caller: Caller; authorization: string; expiresAt: Date | null; issuedAt: Date | null }
   /** The request has no credentials. */
   | { outcome: 'anonymous' }
   | { outcome: 'refused'; reason: string };
@@ -23,5 +23,6 @@ export async function authenticateCaller(
   const result = await verifier.verify(token, { graceSeconds: 0 });
   if (!result.ok) return { outcome: 'refused', reason: result.reason };
   const caller = { ...result.actor, token: result.claims };
-  return { outcome: 'authenticated', caller, authorization: `Bearer ${token}`, expiresAt: result.expiresAt ?? null };
+  const { expiresAt = null, issuedAt = null } = result;
+  return { outcome: 'authenticated', caller, authorization: `Bearer ${token}`, expiresAt, issuedAt };
 }

@@ -11,11 +11,12 @@ export interface ProvenActor {
 }
 
 /**
- * `claims` are the other claims of the token, for the policy. `expiresAt` is absent if the token does not expire.
+ * `claims` are the other claims of the token, for the policy. `expiresAt` is absent if the token does not expire,
+ * `issuedAt` if it does not say when it was issued.
  * `reason` is one line for the response and never contains the token.
  */
 export type TokenVerification =
-  | { ok: true; actor: ProvenActor; claims: Claims; expiresAt?: Date }
+  | { ok: true; actor: ProvenActor; claims: Claims; expiresAt?: Date; issuedAt?: Date }
   | { ok: false; reason: string };
 
 export interface TokenVerifierOptions {
@@ -26,7 +27,10 @@ export interface TokenVerifierOptions {
 }
 
 export interface TokenVerifier {
-  /** Rejects only with `TokenKeysUnavailable`, while the verification keys are unavailable. The caller may retry. */
+  /**
+   * Rejects only with `TokenKeysUnavailable`, while the verification keys or the revocations are unavailable. The
+   * caller may retry.
+   */
   verify(token: string, options: TokenVerifierOptions): Promise<TokenVerification>;
 }
 

@@ -7,7 +7,7 @@ import type { ServerFrame, ServerFrameName } from '../../contract/realtime/serve
 import type { Caller } from '../ports/queries/chat-queries.js';
 import type { Cut } from '../ports/queries/sync-log.js';
 import { NOTHING_SYNCED, type SyncProgress } from '../queries/sync-chats.js';
-import type { LiveEvent, Seen } from './live-event.js';
+import type { Arrival, LiveEvent, Seen } from './live-event.js';
 
 /** Bytes that are handed to the socket and not written yet. The rest waits here, where it can be erased or dropped. */
 const IN_FLIGHT_MAX_BYTES = 64 * 1024;
@@ -15,6 +15,8 @@ const IN_FLIGHT_MAX_BYTES = 64 * 1024;
 const CHANGED_WHILE_SLOW_MAX = 64;
 /** A connection that is slow twice within this time, or for this time, is closed. */
 export const SLOW_AGAIN_MS = 60_000;
+/** Maximum number of chats of sync pages whose arrival the next acknowledgement confirms. Further ones are not. */
+const ARRIVALS_CARRIED_MAX = 1_000;
 /** Maximum number of frames that are not pushes and wait, such as receipts. A hint is dropped above it. */
 const HINTS_WAITING_MAX = 64;
 
@@ -47,6 +49,8 @@ export interface WalkedPage {
   /** `next` of the page. */
   token: string;
   progress: SyncProgress;
+  /** The last message of others in each chat of the page, if the user has no mark of it. */
+  arrivals: readonly Arrival[];
 }
 
 interface Buffered {
@@ -78,7 +82,20 @@ type Waiting =
       text(n: number): string;
       mark?: WaitingMark;
     }
-  | { kind: 'plain'; t: ServerFrameName; text: string; token?: string; onSent?: () => void };
+  | {
+      kind: 'plain';
+      t: ServerFrameName;
+      text: string;
+      token?: string;
+      arrivals?: readonly Arrival[];
+      onSent?: () => void;
+    };
+
+/** A push that is not acknowledged: its size, and the messages that have arrived when it is. */
+interface Unacked {
+  bytes: number;
+  arrivals: readonly Arrival[];
+}
 
 interface Mark {
   token: string;
@@ -101,6 +118,8 @@ export interface ConnectionOptions {
   elapsedMs(): number;
   onPushed?(): void;
   onSlow?(): void;
+  /** The client has processed these messages of others. Without it, arrivals are not followed. */
+  onArrived?(arrivals: readonly Arrival[]): void;
 }
 
 export class Connection {
@@ -128,8 +147,10 @@ export class Connection {
   private isPumping = false;
   private pushed = 0;
   private acked = 0;
-  /** Sizes of the pushes after `acked`. */
-  private unacked: number[] = [];
+  /** The pushes after `acked`. */
+  private unacked: Unacked[] = [];
+  /** Messages of the pages since the last push: a client acknowledges pushes, and processes frames in order. */
+  private carried: Arrival[] = [];
   private unackedBytes = 0;
   private waitingPushes = 0;
   private waitingPushBytes = 0;
@@ -242,12 +263,15 @@ export class Connection {
   }
 
   /** Resolves when the page is written, or the connection is closed. */
-  sendPage({ json, token, progress }: WalkedPage): Promise<void> {
+  sendPage({ json, token, progress, arrivals }: WalkedPage): Promise<void> {
     if (this.isClosed) return Promise.resolve();
     return new Promise((resolve) => {
       this.base = progress;
       this.pages += 1;
-      this.enqueue({ kind: 'plain', t: 'sync', text: `{"t":"sync","page":${json}}`, token, onSent: resolve });
+      // The mark that follows is acknowledged, and with it the messages of the page.
+      if (arrivals.length > 0 && this.options.onArrived !== undefined) this.isUnmarked = true;
+      const text = `{"t":"sync","page":${json}}`;
+      this.enqueue({ kind: 'plain', t: 'sync', text, token, arrivals, onSent: resolve });
     });
   }
 
@@ -332,8 +356,11 @@ export class Connection {
   ack(n: number): WalkNeed | 'invalid' {
     if (n > this.pushed) return 'invalid';
     if (n <= this.acked) return null;
-    for (const bytes of this.unacked.splice(0, n - this.acked)) this.unackedBytes -= bytes;
+    const acknowledged = this.unacked.splice(0, n - this.acked);
     this.acked = n;
+    for (const { bytes } of acknowledged) this.unackedBytes -= bytes;
+    const arrived = acknowledged.flatMap(({ arrivals }) => arrivals);
+    if (arrived.length > 0) this.options.onArrived?.(arrived);
     const { unackedMax, unackedMaxBytes } = this.options.limits;
     const { phase } = this;
     if (phase.kind !== 'slow') return null;
@@ -464,21 +491,34 @@ export class Connection {
 
   private frameOf(item: Waiting): OutgoingFrame {
     if (item.kind === 'plain') {
-      const { t, text, token } = item;
+      const { t, text, token, arrivals = [] } = item;
+      const room = ARRIVALS_CARRIED_MAX - this.carried.length;
+      if (this.options.onArrived !== undefined && room > 0) this.carried.push(...arrivals.slice(0, room));
       return { t, text, ...(token === undefined ? {} : { token }) };
     }
     this.waitingPushes -= 1;
     this.waitingPushBytes -= item.bytes;
     this.pushed += 1;
     const text = item.text(this.pushed);
-    this.unacked.push(item.bytes);
+    this.unacked.push({ bytes: item.bytes, arrivals: this.arrivalsWith(item.event) });
     this.unackedBytes += item.bytes;
     const { mark } = item;
     if (mark === undefined) return { t: item.t, text, n: this.pushed };
     if (mark.pages === this.pages) this.base = mark.progress;
     return { t: item.t, text, n: this.pushed, token: mark.token };
   }
+
+  private arrivalsWith(event: LiveEvent | null): readonly Arrival[] {
+    if (this.options.onArrived === undefined) return NO_ARRIVALS;
+    const { carried } = this;
+    const arrival = event?.arrivalFor(this.caller.userId) ?? null;
+    if (carried.length === 0 && arrival === null) return NO_ARRIVALS;
+    this.carried = [];
+    return arrival === null ? carried : [...carried, arrival];
+  }
 }
+
+const NO_ARRIVALS: readonly Arrival[] = [];
 
 export interface Farewell {
   detail?: string;

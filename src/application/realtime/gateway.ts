@@ -253,9 +253,12 @@ export class Gateway {
         const isShown = contentSequence >= firstVisible;
         // Recipients are those of the publishing; a newcomer gets nothing from before the joining.
         if (sequence === null ? !isShown : sequence < firstVisible) continue;
-        if (!isLarge || connection.opened.has(chatId) || isAboutOwnMembership(event, key))
+        const isOwnEnd = isAboutOwnMembership(event, key);
+        if (!isLarge || connection.opened.has(chatId) || isOwnEnd) {
+          // The chat was large: what came before is not there. Without a walk first, the client would have a gap.
+          if (connection.hasMissed(chatId) && !isOwnEnd) this.resync(connection, 'open');
           connection.offer(live, isShown ? 'content' : 'hidden', this.mayPush(connection));
-        else if (sequence !== null) {
+        } else if (sequence !== null) {
           if (this.mayPush(connection)) connection.miss(chatId, live);
           else connection.isPoked = true;
         }
@@ -385,6 +388,7 @@ export class Gateway {
             token,
             progress: now,
             hasMore: false,
+            arrivals: [],
           };
         });
       } catch (error) {

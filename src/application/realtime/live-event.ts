@@ -5,6 +5,12 @@ import { DEFAULT_CONTENT_TYPE } from '../../domain/message.js';
 /** How a member sees an event: with its content, or without it, because it is about an earlier message. */
 export type Seen = 'content' | 'hidden';
 
+/** A message that has reached a client. Messages of the user's own are none. */
+export interface Arrival {
+  chatId: string;
+  sequence: number;
+}
+
 /**
  * An event on its way to connections. All of them share it, and its JSON is made once. Erasing its text therefore
  * reaches every queue in which it waits.
@@ -33,6 +39,14 @@ export class LiveEvent {
   /** For estimates; the bytes of non-ASCII texts are more. */
   get size(): number {
     return this.jsonAs('content').length;
+  }
+
+  /** A message of another user, which then has reached this one. */
+  arrivalFor(userId: string): Arrival | null {
+    const { type, data } = this.event;
+    return type === 'message.created' && data.senderId !== userId
+      ? { chatId: data.chatId, sequence: data.sequence }
+      : null;
   }
 
   jsonAs(seen: Seen): string {

@@ -10,6 +10,7 @@ import { gatewayMessage } from '../../contract/realtime/gateway-messages.js';
 import { CLOSE_CODES, REALTIME_LIMITS } from '../../contract/realtime/protocol.js';
 import { SYNC_FROM_NOW } from '../../contract/rest/requests.js';
 import { authenticateCaller } from '../gateway/authenticate-caller.js';
+import type { RevocationList } from '../gateway/revocations.js';
 import type { CommandSubmitter } from '../gateway/submit-command.js';
 import type { Caller } from '../ports/queries/chat-queries.js';
 import { userKey } from '../ports/store/command-store.js';
@@ -20,7 +21,9 @@ import { NOTHING_SYNCED } from '../queries/sync-chats.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Time } from '../runtime/time.js';
 import { Connection, type Farewell, type Outlet } from './connection.js';
+import type { DeliveryMarks } from './delivery-marks.js';
 import type { Gateway, SyncPages } from './gateway.js';
+import type { Arrival } from './live-event.js';
 import type { Presence } from './presence.js';
 import type { RealtimeObserver } from './realtime-observer.js';
 import { TokenBucket } from './token-bucket.js';
@@ -68,18 +71,27 @@ export interface SessionsDeps {
   pages: SyncPages;
   submitter: Pick<CommandSubmitter, 'submit'>;
   verifier: TokenVerifier;
+  revocations: Pick<RevocationList, 'isKnownRevoked'>;
   passes: Passes;
   ephemeral: EphemeralFeed;
   presence: Presence;
+  /** Null if `DELIVERY_RECEIPTS` is off. */
+  marks: DeliveryMarks | null;
   observer: RealtimeObserver;
   logger: WorkerLog;
   time: Time;
   settings: SessionSettings;
 }
 
+interface TokenState {
+  authorization: string;
+  expiresAt: number | null;
+  issuedAt: Date | null;
+}
+
 type SessionState =
   | { kind: 'new'; early: ClientFrame[]; isVerifying: boolean; deadlineAt: number }
-  | { kind: 'open'; connection: Connection; authorization: string; expiresAt: number | null }
+  | ({ kind: 'open'; connection: Connection } & TokenState)
   | { kind: 'closed' };
 
 export class Sessions {
@@ -92,6 +104,7 @@ export class Sessions {
 
   constructor(readonly deps: SessionsDeps) {
     deps.gateway.listen(deps.presence);
+    if (deps.marks !== null) deps.gateway.listen(deps.marks);
   }
 
   get count(): number {
@@ -154,12 +167,13 @@ export class Sessions {
   }
 
   private async sweep(): Promise<void> {
-    const { time, presence } = this.deps;
+    const { time, presence, marks } = this.deps;
     const { signal } = this.life;
     while (!signal.aborted) {
       const now = time.now().getTime();
       for (const session of [...this.sessions]) session.sweep(now, time.elapsedMs());
       presence.tick();
+      marks?.tick();
       await time.pause(SWEEP_INTERVAL_MS, signal);
     }
   }
@@ -299,6 +313,8 @@ export class Session {
       this.leave();
     } else if (state.expiresAt !== null && nowMs >= state.expiresAt)
       this.refuse('token', { detail: 'the token has expired' });
+    else if (this.owner.deps.revocations.isKnownRevoked(state.connection.caller, state.issuedAt))
+      this.refuse('token', { detail: 'the token was revoked' });
     else if (elapsedMs - this.saidAt >= this.owner.deps.settings.heartbeatMs) {
       this.saidAt = elapsedMs;
       state.connection.hint({ t: 'beat' });
@@ -321,13 +337,13 @@ export class Session {
     state.isVerifying = true;
     const verified = await this.verify(frame);
     if (this.state !== state || verified === null) return;
-    const { caller, authorization, expiresAt } = verified;
+    const { caller, authorization, expiresAt, issuedAt } = verified;
     if ([...gateway.connectionsOf(userKey(caller))].length >= settings.userConnectionsMax) {
       this.refuse('rate', { detail: 'too many connections of this user', retryAfterMs: OVERLOADED_RETRY_MS });
       return;
     }
     const connection = this.connect(caller, frame.since);
-    this.state = { kind: 'open', connection, authorization, expiresAt };
+    this.state = { kind: 'open', connection, authorization, expiresAt, issuedAt };
     this.owner.authenticated(this);
     this.hello(connection, expiresAt);
     presence.connected(caller);
@@ -338,7 +354,7 @@ export class Session {
   }
 
   private connect(caller: Caller, since: string | undefined): Connection {
-    const { pages, settings, time, observer } = this.owner.deps;
+    const { pages, settings, time, observer, marks } = this.owner.deps;
     const given = since === undefined || since === SYNC_FROM_NOW ? null : pages.progressOf(caller, since);
     const outlet: Outlet = {
       send: (out, onSent) => {
@@ -352,7 +368,14 @@ export class Session {
       elapsedMs: () => time.elapsedMs(),
       onPushed: () => observer.pushed(),
       onSlow: () => observer.becameSlow(),
+      ...(marks === null ? {} : { onArrived: (arrivals) => this.arrived(marks, arrivals) }),
     });
+  }
+
+  private arrived(marks: DeliveryMarks, arrivals: readonly Arrival[]): void {
+    const { state } = this;
+    if (state.kind !== 'open') return;
+    marks.arrived({ caller: state.connection.caller, authorization: state.authorization }, arrivals);
   }
 
   /** Null: the session is refused. */
@@ -366,8 +389,8 @@ export class Session {
     try {
       const result = await authenticateCaller(`Bearer ${bearer}`, verifier);
       if (result.outcome === 'authenticated') {
-        const { caller, authorization, expiresAt } = result;
-        return { caller, authorization, expiresAt: expiresAt?.getTime() ?? null };
+        const { caller, authorization, expiresAt, issuedAt } = result;
+        return { caller, authorization, expiresAt: expiresAt?.getTime() ?? null, issuedAt };
       }
       this.refuse('token', { detail: result.outcome === 'refused' ? result.reason : 'no token' });
     } catch (error) {
@@ -455,13 +478,13 @@ export class Session {
     const verified = await this.verify(frame);
     if (this.state !== state || verified === null) return;
     const { connection } = state;
-    const { caller, authorization, expiresAt } = verified;
+    const { caller, authorization, expiresAt, issuedAt } = verified;
     if (userKey(caller) !== userKey(connection.caller)) {
       this.refuse('token', { detail: 'the token belongs to another user' });
       return;
     }
     const hasOtherClaims = JSON.stringify(caller.token) !== JSON.stringify(connection.caller.token);
-    Object.assign(state, { authorization, expiresAt });
+    Object.assign(state, { authorization, expiresAt, issuedAt });
     connection.caller = caller;
     // The policy may show other chats now. No content goes out until a walk has asked it.
     if (hasOtherClaims) this.owner.deps.gateway.resync(connection, 'view');

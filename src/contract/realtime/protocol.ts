@@ -88,7 +88,7 @@ export const RESYNC_REASONS = [
   'view',
   /** A chat has changed in a way that its events do not contain: the user joined, or its history became visible. */
   'chat',
-  /** Content of an opened chat was sent as `changed` before. */
+  /** Content of the chat was sent as `changed` before: the chat was opened, or is not large any more. */
   'open',
 ] as const;
 export type ResyncReason = (typeof RESYNC_REASONS)[number];

@@ -40,6 +40,15 @@ export function partition(text: string): number {
   return Number(text);
 }
 
+/** A time that is not in the future. */
+export function instant(text: string): Date {
+  const time = new Date(text);
+  if (!/^\d{4}-\d\d-\d\dT/.test(text) || Number.isNaN(time.getTime()))
+    throw new InvalidArgumentError('It must be a time like 2026-01-31T12:00:00Z.');
+  if (time.getTime() > Date.now()) throw new InvalidArgumentError('It must not be in the future.');
+  return time;
+}
+
 /** How long ago, in milliseconds. */
 export function ago(text: string): number {
   try {

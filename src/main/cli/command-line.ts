@@ -45,6 +45,7 @@ const NEEDED_VARIABLES: Record<string, string> = {
   'dead-letters replay': 'AMQP_URL',
   'dead-letters drop': 'AMQP_URL',
   replay: 'DATABASE_URL, AMQP_URL',
+  'revoke-tokens': 'DATABASE_URL',
   verify: 'DATABASE_URL',
   'policy check': 'none',
   'policy test': 'none',

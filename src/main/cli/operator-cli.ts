@@ -1,11 +1,13 @@
-/** `parley dead-letters …`, `parley replay`, `parley verify`: what operators do about what went wrong. */
+/** `parley dead-letters …`, `replay`, `revoke-tokens`, `verify`: what operators do about what went wrong. */
 import { type Command, Option } from 'commander';
-import { ago, chatId, count, partition, several } from './command-arguments.js';
+import { DEFAULT_TENANT } from '../../contract/messages/identifiers.js';
+import { ago, chatId, count, instant, partition, several, tenantId, userId } from './command-arguments.js';
 import type { LetterListRequest } from './dead-letters/dead-letter-filters.js';
 import type { DropRequest } from './dead-letters/dead-letters-drop-command.js';
 import type { LetterReplayRequest } from './dead-letters/dead-letters-replay-command.js';
 import type { ShowRequest } from './dead-letters/dead-letters-show-command.js';
 import type { ReplayRequest } from './store/replay-command.js';
+import type { RevokeTokensRequest } from './store/revoke-tokens-command.js';
 import type { VerifyRequest } from './store/verify-command.js';
 
 /** Rows of `dead-letters list` where nothing else is asked for. */
@@ -61,6 +63,15 @@ export function addOperatorCommands(program: Command): void {
     .requiredOption('--queue <name>', 'an existing queue')
     .option('--rate <n>', 'maximum number per second', count)
     .action(async (options: ReplayRequest) => (await import('./store/replay-command.js')).runReplay(options));
+  program
+    .command('revoke-tokens')
+    .description('refuse the tokens that a user has now; connections end, and new tokens are accepted')
+    .requiredOption('--user <id>', 'user id', userId)
+    .option('--tenant <id>', 'tenant id', tenantId, DEFAULT_TENANT)
+    .option('--issued-before <time>', 'tokens issued before this time (RFC 3339); default: now', instant)
+    .action(async (options: RevokeTokensRequest) =>
+      (await import('./store/revoke-tokens-command.js')).runRevokeTokens(options),
+    );
   program
     .command('verify')
     .description('check the store for violated invariants; exit 1 if there are any. Workers can keep running')

@@ -44,10 +44,13 @@ export const api = defineRole({
     const { MemoryCallerLimiter } = await import('../../adapters/quotas/memory-caller-limiter.js');
     const { PolicyEnforcementPoint } = await import('../../application/policy/enforcement.js');
     const { documentOf } = await import('../policy/policy-file.js');
-    const { tokenVerifierOf } = await import('../token-verifier.js');
+    const { revocableTokensOf } = await import('../token-verifier.js');
 
     const { settings, store, transport, policy, http, tryOut, logger, health, metrics } = context;
+    let tokens: ReturnType<typeof revocableTokensOf> | null = null;
     const start = async () => {
+      tokens = revocableTokensOf(settings, store, logger);
+      tokens.revocations.start();
       const app = createApi({
         queries: store.queries,
         history: store.history,
@@ -62,7 +65,7 @@ export const api = defineRole({
           windowSeconds: settings.rateLimitWindowMs / 1000,
         }),
         log: store.recipients,
-        verifier: tokenVerifierOf(settings, logger),
+        verifier: tokens.verifier,
         ...store.identity,
         health: () => health.report(),
         logger,
@@ -81,7 +84,7 @@ export const api = defineRole({
       http.serve(app);
     };
     return {
-      services: [service('api', start)],
+      services: [service('api', start, async () => tokens?.revocations.stop())],
       health: { name: 'rest', check: () => http.health },
     };
   },

@@ -112,6 +112,12 @@ export const gateway = defineRole({
       default: 'on',
       describe: 'Whether users see who is online among those with whom they share a chat',
     }),
+    deliveryReceipts: variable({
+      name: 'DELIVERY_RECEIPTS',
+      parse: oneOf('on', 'off'),
+      default: 'off',
+      describe: 'on: the gateway marks chats as delivered when clients acknowledge messages; one command per mark',
+    }),
   },
   needs: [DATABASE, BROKER, TOKEN_KEYS],
 
@@ -120,6 +126,7 @@ export const gateway = defineRole({
     const { CommandSubmitter } = await import('../../application/gateway/submit-command.js');
     const { ChatViewing } = await import('../../application/policy/view-chat.js');
     const { Cursors } = await import('../../adapters/apis/http/paging/cursor.js');
+    const { DeliveryMarks } = await import('../../application/realtime/delivery-marks.js');
     const { Gateway } = await import('../../application/realtime/gateway.js');
     const { onlyRealtime, RealtimeApi } = await import('../../adapters/apis/realtime/realtime-api.js');
     const { PolicyEnforcementPoint } = await import('../../application/policy/enforcement.js');
@@ -130,7 +137,7 @@ export const gateway = defineRole({
     const { Sessions } = await import('../../application/realtime/sessions.js');
     const { Streams } = await import('../../adapters/apis/realtime/streams.js');
     const { SyncPageReader } = await import('../../adapters/apis/http/sync-pages.js');
-    const { tokenVerifierOf } = await import('../token-verifier.js');
+    const { revocableTokensOf } = await import('../token-verifier.js');
     const { WebSockets } = await import('../../adapters/apis/realtime/websockets.js');
 
     const { settings, store, transport, policy, http, logger, health, metrics } = context;
@@ -140,6 +147,7 @@ export const gateway = defineRole({
       gateway: InstanceType<typeof Gateway>;
       sessions: InstanceType<typeof Sessions>;
       webSockets: InstanceType<typeof WebSockets>;
+      revocations: ReturnType<typeof revocableTokensOf>['revocations'];
     } | null = null;
     let isDraining = false;
 
@@ -148,6 +156,7 @@ export const gateway = defineRole({
       if (live === null || ephemeral === null) throw new Error('the transport has no live feed');
       const enforcement = new PolicyEnforcementPoint(policy, settings.decisionSampleRate);
       const render = { storeId: store.identity.storeId, recipientsMax: settings.eventRecipientsMax };
+      const largeChatMembers = Math.max(1, settings.eventRecipientsMax);
       const pages = new SyncPageReader(
         store.syncLog,
         new ChatViewing(store.queries, enforcement, store.decisions),
@@ -158,14 +167,12 @@ export const gateway = defineRole({
       const started = new Gateway({
         ...{ gatewayId, feed: live, readers: store.liveReaders, reads: store.realtime, log: store.followed },
         ...{ pages, policy, render, observer, logger, time: realTime },
-        settings: {
-          syncConcurrency: settings.gatewaySyncConcurrency,
-          largeChatMembers: Math.max(1, settings.eventRecipientsMax),
-        },
+        settings: { syncConcurrency: settings.gatewaySyncConcurrency, largeChatMembers },
       });
       await started.start();
       const passes = new SealedPasses(store.identity.cursorSecret, () => Date.now());
-      const verifier = tokenVerifierOf(settings, logger);
+      const { verifier, revocations } = revocableTokensOf(settings, store, logger);
+      revocations.start();
       const limits = {
         connectionsMax: settings.gatewayConnectionsMax,
         userConnectionsMax: settings.gatewayUserConnectionsMax,
@@ -185,12 +192,17 @@ export const gateway = defineRole({
       };
       const presence = new Presence({
         ...{ gatewayId, feed: ephemeral, reads: store.realtime, time: realTime },
-        membersMax: Math.max(1, settings.eventRecipientsMax),
+        membersMax: largeChatMembers,
         isOn: settings.presence === 'on',
       });
+      const submitter = new CommandSubmitter(transport.gateway, store.queries, settings.receiptTimeoutMs);
+      const isLarge = (chatId: string) => started.table.memberCount(chatId) > largeChatMembers;
+      const marks =
+        settings.deliveryReceipts === 'on' ? new DeliveryMarks({ submitter, isLarge, time: realTime, logger }) : null;
       const sessions = new Sessions({
-        ...{ gateway: started, pages, verifier, passes, ephemeral, presence, observer, logger, time: realTime },
-        submitter: new CommandSubmitter(transport.gateway, store.queries, settings.receiptTimeoutMs),
+        ...{ gateway: started, pages, verifier, passes, ephemeral, presence, marks, observer, logger, time: realTime },
+        revocations,
+        submitter,
         settings: limits,
       });
       sessions.start();
@@ -213,12 +225,13 @@ export const gateway = defineRole({
         lag: started.lag,
         walksWaiting: started.walks.waiting,
       }));
-      running = { gateway: started, sessions, webSockets };
+      running = { gateway: started, sessions, webSockets, revocations };
     };
     const stop = async () => {
       await running?.sessions.stop();
       running?.webSockets.stop();
       await running?.gateway.stop();
+      await running?.revocations.stop();
     };
     const check = (): HealthState => {
       if (running === null || !http.health.ok) return { ok: false, detail: 'starting' };

@@ -111,12 +111,13 @@ export const worker = defineRole({
     const { stuckPartitions } = await import('../../application/processing/stuck-partitions.js');
     const { indexingParts } = await import('./indexing.js');
     const { identifyCommand } = await import('../../contract/messages/decode-command.js');
-    const { tokenVerifierOf } = await import('../token-verifier.js');
+    const { revocableTokensOf } = await import('../token-verifier.js');
 
     const { settings, store, transport, policy, quotas, workerId, failpoints, logger, metrics } = context;
     const observer = new WorkerMetrics(metrics.meter);
     let storeTrouble: StoreError | null = null;
     let running: InstanceType<typeof Worker> | null = null;
+    const tokens = settings.commandAuth === 'jwt' ? revocableTokensOf(settings, store, logger) : null;
 
     const health = (): HealthState => {
       if (running === null) return { ok: false, detail: 'starting' };
@@ -139,6 +140,7 @@ export const worker = defineRole({
         throw new StartupError([
           `SEARCH is ${settings.search}, but other workers run with another value: stop them first`,
         ]);
+      tokens?.revocations.start();
       const executor = new BatchExecutor({
         store: store.commands,
         decider: new CommandDecider(
@@ -169,10 +171,7 @@ export const worker = defineRole({
         executor,
         reader: {
           identify: identifyCommand,
-          verifier:
-            settings.commandAuth === 'jwt'
-              ? new RetryingTokenVerifier(tokenVerifierOf(settings, logger), settings.jwksWaitMs, realTime)
-              : null,
+          verifier: tokens !== null ? new RetryingTokenVerifier(tokens.verifier, settings.jwksWaitMs, realTime) : null,
           tokenGraceSeconds: settings.tokenExpiryGraceMs / 1000,
         },
         quotas,
@@ -202,13 +201,14 @@ export const worker = defineRole({
       transport.onReady(() => started.brokerReconnected());
       logger.info('worker', { workerId, partitions: settings.partitions });
     };
+    const stop = async () => {
+      await running?.stop();
+      await tokens?.revocations.stop();
+    };
     const indexing =
       settings.search === 'on' ? await indexingParts(context, 'worker', () => running?.isBusy ?? false) : null;
     return {
-      services: [
-        { ...service('worker', start, async () => running?.stop()), stopTimeoutMs: STOP_TIMEOUT_MS },
-        ...(indexing?.services ?? []),
-      ],
+      services: [{ ...service('worker', start, stop), stopTimeoutMs: STOP_TIMEOUT_MS }, ...(indexing?.services ?? [])],
       health: { name: 'worker', check: health },
     };
   },

@@ -1,6 +1,6 @@
 /** The settings that several roles or commands read. A setting that only one role reads is in the file of that role. */
 import { type Values, variable } from '../../infrastructure/config/config.js';
-import { integer, oneOf, port, share, text, url } from '../../infrastructure/config/config-values.js';
+import { duration, integer, oneOf, port, share, text, url } from '../../infrastructure/config/config-values.js';
 import { storeNames, storeVariables } from '../stores/registry.js';
 import { transportNames, transportVariables } from '../transports/registry.js';
 import { httpVariables } from './http-settings.js';
@@ -58,6 +58,12 @@ export const sharedVariables = {
     parse: text({ pattern: CLAIM_NAME, expected: 'the name of a claim' }),
     describe:
       'Token claim that holds the tenant id; every token must have it. If unset: tenant, and a token without it belongs to the tenant default',
+  }),
+  tokenMaxAgeMs: variable({
+    name: 'TOKEN_MAX_AGE',
+    parse: duration({ min: 60_000 }),
+    describe:
+      'Time after its issue (claim iat) from which a token is refused, whatever its exp. If unset: no limit, and revocations are kept forever',
   }),
   policyFile: variable({
     name: 'POLICY_FILE',

@@ -7,6 +7,7 @@ import { MemoryFollowedLog } from '../../adapters/stores/memory/memory-followed-
 import { MemoryLiveReaders } from '../../adapters/stores/memory/memory-live-readers.js';
 import { MemoryPartitionRegistry } from '../../adapters/stores/memory/memory-partition-registry.js';
 import { MemoryTables } from '../../adapters/stores/memory/memory-tables.js';
+import { MemoryTokenRevocations } from '../../adapters/stores/memory/memory-token-revocations.js';
 import { MemoryTransportState } from '../../adapters/stores/memory/memory-transport-state.js';
 import { MemoryChatHistory } from '../../adapters/stores/memory/queries/memory-chat-history.js';
 import { MemoryChatQueries } from '../../adapters/stores/memory/queries/memory-chat-queries.js';
@@ -31,6 +32,7 @@ export class MemoryStore implements StoreService {
   readonly decisions: MemoryDecisionLog;
   readonly registry: MemoryPartitionRegistry;
   readonly liveReaders: MemoryLiveReaders;
+  readonly tokenRevocations: MemoryTokenRevocations;
   readonly transportState = new MemoryTransportState();
   readonly log: MemoryEventLog;
   readonly recipients: MemoryEventLog;
@@ -52,6 +54,7 @@ export class MemoryStore implements StoreService {
     this.decisions = new MemoryDecisionLog(tables);
     this.registry = new MemoryPartitionRegistry(tables);
     this.liveReaders = new MemoryLiveReaders(tables);
+    this.tokenRevocations = new MemoryTokenRevocations(tables);
     this.log = new MemoryEventLog(tables);
     this.recipients = this.log;
     this.cursors = new MemoryEventCursors(tables);

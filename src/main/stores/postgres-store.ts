@@ -14,6 +14,7 @@ import {
 import { PrismaLiveReaders } from '../../adapters/stores/prisma/prisma-live-readers.js';
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-identity.js';
+import { PrismaTokenRevocations } from '../../adapters/stores/prisma/prisma-token-revocations.js';
 import { PrismaTransportState } from '../../adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../adapters/stores/prisma/queries/prisma-chat-queries.js';
@@ -35,6 +36,7 @@ import type { FollowedLog } from '../../application/ports/store/followed-log.js'
 import type { LiveReaders } from '../../application/ports/store/live-readers.js';
 import type { PartitionRegistry } from '../../application/ports/store/partition-registry.js';
 import type { SearchIndex } from '../../application/ports/store/search-index.js';
+import type { TokenRevocations } from '../../application/ports/store/token-revocations.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
 import { rethrowAsStartupError, StartupError } from '../../infrastructure/process/startup-error.js';
 import type { ProcessBasics } from '../observability.js';
@@ -72,6 +74,7 @@ export class PostgresStore implements StoreService {
   readonly decisions: DecisionLog;
   readonly registry: PartitionRegistry;
   readonly liveReaders: LiveReaders;
+  readonly tokenRevocations: TokenRevocations;
   readonly transportState: TransportState;
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
@@ -124,6 +127,7 @@ export class PostgresStore implements StoreService {
     this.decisions = new PrismaDecisionLog(reads);
     this.registry = new PrismaPartitionRegistry(leases);
     this.liveReaders = new PrismaLiveReaders(leases);
+    this.tokenRevocations = new PrismaTokenRevocations(leases);
     this.transportState = new PrismaTransportState(leases);
     this.log = new PrismaEventLog(batches);
     this.recipients = new PrismaEventLog(reads);

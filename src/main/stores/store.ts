@@ -14,6 +14,7 @@ import type { LiveReaders } from '../../application/ports/store/live-readers.js'
 import type { PartitionRegistry } from '../../application/ports/store/partition-registry.js';
 import type { SearchIndex } from '../../application/ports/store/search-index.js';
 import type { StoreCapabilities } from '../../application/ports/store/store-capabilities.js';
+import type { TokenRevocations } from '../../application/ports/store/token-revocations.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
 import type { Values, Variables } from '../../infrastructure/config/config.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
@@ -36,6 +37,7 @@ export interface Store {
   decisions: DecisionLog;
   registry: PartitionRegistry;
   liveReaders: LiveReaders;
+  tokenRevocations: TokenRevocations;
   transportState: TransportState;
   /** For publishing. */
   log: EventLog;

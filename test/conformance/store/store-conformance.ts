@@ -14,6 +14,7 @@ import type { FollowedLog } from '../../../src/application/ports/store/followed-
 import type { LiveReaders } from '../../../src/application/ports/store/live-readers.js';
 import type { PartitionRegistry } from '../../../src/application/ports/store/partition-registry.js';
 import type { StoreCapabilities } from '../../../src/application/ports/store/store-capabilities.js';
+import type { TokenRevocations } from '../../../src/application/ports/store/token-revocations.js';
 import type { TransportState } from '../../../src/application/ports/store/transport-state.js';
 import type { MessageRevision, MessageStub } from '../../../src/domain/message.js';
 import { capabilitiesConformance } from './capabilities.js';
@@ -34,6 +35,7 @@ import { messageTextsConformance } from './queries/message-texts.js';
 import { syncLogConformance } from './queries/sync-log.js';
 import { userSearchConformance } from './queries/user-search.js';
 import { sharedRowsConformance } from './shared-rows.js';
+import { tokenRevocationsConformance } from './token-revocations.js';
 import { transportStateConformance } from './transport-state.js';
 
 /** Rows that no port gives back as they are. */
@@ -56,6 +58,7 @@ export interface StoreHarness {
   commands: CommandStore;
   registry: PartitionRegistry;
   liveReaders: LiveReaders;
+  tokenRevocations: TokenRevocations;
   transportState: TransportState;
   log: EventLog;
   queries: ChatQueries;
@@ -90,6 +93,7 @@ export function storeConformance(capabilities: StoreCapabilities, open: OpenStor
   sharedRowsConformance(open);
   partitionRegistryConformance(open);
   liveReadersConformance(open);
+  tokenRevocationsConformance(open);
   transportStateConformance(open);
   eventLogConformance(open);
   logFloorConformance(open);

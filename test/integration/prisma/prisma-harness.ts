@@ -10,6 +10,7 @@ import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sy
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { PrismaLiveReaders } from '../../../src/adapters/stores/prisma/prisma-live-readers.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
+import { PrismaTokenRevocations } from '../../../src/adapters/stores/prisma/prisma-token-revocations.js';
 import { PrismaTransportState } from '../../../src/adapters/stores/prisma/prisma-transport-state.js';
 import { PrismaChatHistory } from '../../../src/adapters/stores/prisma/queries/prisma-chat-history.js';
 import { PrismaChatQueries } from '../../../src/adapters/stores/prisma/queries/prisma-chat-queries.js';
@@ -56,6 +57,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     commands: new PrismaCommandStore(forBatches),
     registry: new PrismaPartitionRegistry(database),
     liveReaders: new PrismaLiveReaders(database),
+    tokenRevocations: new PrismaTokenRevocations(database),
     transportState: new PrismaTransportState(database),
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),

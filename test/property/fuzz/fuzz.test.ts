@@ -4,6 +4,7 @@ import { play } from './campaign.js';
 import { brokerDoor } from './doors/broker-door.js';
 import { decoderDoor } from './doors/decoder-door.js';
 import { type Door, Finding } from './doors/door.js';
+import { realtimeDoor } from './doors/realtime-door.js';
 import { restDoor } from './doors/rest-door.js';
 import { workerDoor } from './doors/worker-door.js';
 
@@ -48,6 +49,9 @@ describe('Hostile input', function () {
 
   it("is answered by REST as documented, without other users' data and internals", () =>
     expectNothingFound(restDoor, 400));
+
+  it('to a gateway is taken or closes its connection with a documented code, and no other one', () =>
+    expectNothingFound(realtimeDoor, 1_000));
 
   it('over a real broker leaves the worker alive and processing', () => expectNothingFound(brokerDoor, 100));
 });

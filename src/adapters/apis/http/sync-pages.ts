@@ -6,8 +6,10 @@ import type { SyncLog } from '../../../application/ports/queries/sync-log.js';
 import { ChatSync, type SyncItem, type SyncProgress } from '../../../application/queries/sync-chats.js';
 import type { Place } from '../../../application/queries/sync-page.js';
 import type { SyncPages } from '../../../application/realtime/gateway.js';
+import type { Arrival } from '../../../application/realtime/live-event.js';
 import type { CloudEvent } from '../../../contract/messages/events.js';
 import { PAGE_LIMIT_MAX } from '../../../contract/rest/requests.js';
+import { deliveredThrough } from '../../../domain/chat.js';
 import type { Cursors } from './paging/cursor.js';
 import { PageBudget } from './paging/page-budget.js';
 import { decodeSyncProgress, encodeSyncProgress } from './paging/sync-token.js';
@@ -58,21 +60,22 @@ export class SyncPageReader implements SyncPages {
     caller: Caller,
     progress: SyncProgress,
     limit: number,
-  ): Promise<{ body: SyncPageBody; progress: SyncProgress } | null> {
+  ): Promise<{ body: SyncPageBody; progress: SyncProgress; arrivals: Arrival[] } | null> {
     const page = await this.sync.page(caller, progress, limit);
     if (page === null) return null;
     const { items, end } = await this.represent(page.items);
+    const arrivals = page.items.slice(0, items.length).flatMap((item) => arrivalOf(item, end, caller));
     const reached = end === null ? page.next : page.endingAt(end);
     const hasMore = end !== null || page.hasMore;
-    return { body: { items, next: this.tokenOf(caller, reached), hasMore }, progress: reached };
+    return { body: { items, next: this.tokenOf(caller, reached), hasMore }, progress: reached, arrivals };
   }
 
   /** A page of the largest size, as a gateway sends it. */
   async read(caller: Caller, progress: SyncProgress): ReturnType<SyncPages['read']> {
     const page = await this.page(caller, progress, PAGE_LIMIT_MAX);
     if (page === null) return null;
-    const { body, progress: reached } = page;
-    return { json: JSON.stringify(body), token: body.next, progress: reached, hasMore: body.hasMore };
+    const { body, progress: reached, arrivals } = page;
+    return { json: JSON.stringify(body), token: body.next, progress: reached, hasMore: body.hasMore, arrivals };
   }
 
   private get selection() {
@@ -110,4 +113,19 @@ export class SyncPageReader implements SyncPages {
     }
     return { items: represented, end: null };
   }
+}
+
+/** The last message of another user in the item, as far as the page has it, if it is after the caller's mark. */
+function arrivalOf(item: SyncItem, end: Place | null, { userId }: Caller): Arrival[] {
+  if ('left' in item) return [];
+  const { chatId, view, events } = item;
+  const next = end?.chatId === chatId ? end.nextSequence : null;
+  const last = events.findLast(
+    ({ event, sequence }) =>
+      event.type === 'message.created' &&
+      event.message.senderId !== userId &&
+      (next === null || (sequence !== null && sequence < next)),
+  )?.sequence;
+  const isNew = typeof last === 'number' && last > deliveredThrough(view.membership);
+  return isNew ? [{ chatId, sequence: last }] : [];
 }

@@ -10,6 +10,7 @@ import type { ReceiptRecord } from '../../../application/ports/store/command-sto
 import type { DecisionRecord } from '../../../application/ports/store/decision-record.js';
 import type { ParkedEvent } from '../../../application/ports/store/event-cursors.js';
 import type { LoggedEvent } from '../../../application/ports/store/event-log.js';
+import type { Revocation } from '../../../application/ports/store/token-revocations.js';
 import type { Chat, Member } from '../../../domain/chat.js';
 import type { MembershipState } from '../../../domain/membership-state.js';
 import type { Message, MessageRevision, MessageStub } from '../../../domain/message.js';
@@ -49,6 +50,9 @@ export class MemoryTables {
   readonly workers = new Map<string, number>();
   /** By reader id of the live feed, likewise. */
   readonly liveReaders = new Map<string, number>();
+  /** By `userKey`. */
+  readonly tokenRevocations = new Map<string, Revocation & { number: number }>();
+  tokenRevocationNumber = 0;
   readonly partitions = new Map<number, PartitionRow>();
   /** By `userKey`. */
   readonly users = new Map<string, User>();

@@ -172,6 +172,7 @@ const TABLES = [
   'parked_events',
   'relays',
   'live_readers',
+  'token_revocations',
   'receipt_periods',
   // An index, whose migration also fills in the column.
   'users_name_key_idx',

@@ -8,6 +8,7 @@ import { eventually } from '../../../support/eventually.js';
 import type { TestProcess } from '../../../support/fleet/processes.js';
 import { RealtimeTestClient } from '../../../support/realtime/realtime-client.js';
 import { tokenFor } from '../../../unit/adapters/http/rest-client.js';
+import { cli } from '../../main/cli/run-cli.js';
 import { RestStack } from '../rest/rest-stack.js';
 
 const TEST_TIMEOUT_MS = 120_000;
@@ -208,6 +209,37 @@ describe('Realtime on a real broker, database and worker', function () {
     expect(await short.closed()).to.equal(4401);
     expect(renewed.closedWith).to.equal(null);
     expect(renewed.frames.filter(({ t }) => t === 'hello')).to.have.length(2);
+  });
+
+  it('refuses a token that an operator has revoked, and ends its connections', async () => {
+    const [alice, bob] = people();
+    const old = await tokenFor(bob, 600);
+    const [b, renewed] = [clientOf(bob), clientOf(bob)];
+    const a = clientOf(alice);
+    await Promise.all([a.connect(), b.connect(), renewed.connect()]);
+    // The time of issue has whole seconds: the next token must be of a later one.
+    const revokedAt = new Date(Math.floor(Date.now() / 1000) * 1000 + 1000);
+    await eventually(() => Date.now() > revokedAt.getTime(), { within: WITHIN_MS, what: 'the next second' });
+    renewed.send({ t: 'auth', token: await tokenFor(bob, 600) });
+    await renewed.until('hello', (frame) => frame !== renewed.frames[0]);
+    const command = ['revoke-tokens', '--user', bob, '--issued-before', revokedAt.toISOString()];
+    const { code, stdout } = await cli(command, { DATABASE_URL: stack.fleet.databaseUrl });
+    expect([code, stdout.join()]).to.deep.equal([
+      0,
+      `tokens of default/${bob} that were issued before ${revokedAt.toISOString()} are refused`,
+    ]);
+    expect(await b.closed()).to.equal(4401);
+    expect(b.frames.at(-1)).to.include({ detail: 'the token was revoked' });
+    expect(renewed.closedWith).to.equal(null);
+    expect(a.closedWith).to.equal(null);
+
+    const isRefused = async () => (await stack.get('/v1/me/unread', { token: old })).status === 401;
+    await eventually(isRefused, { within: WITHIN_MS, what: 'REST refuses the token' });
+    expect((await stack.get('/v1/me/unread', { as: bob })).status).to.equal(200);
+    const late = new RealtimeTestClient({ url: () => urlOf(gateway), token: async () => old });
+    clients.push(late);
+    await late.open();
+    expect(await late.closed()).to.equal(4401);
   });
 
   it('refuses a page of another origin, and takes a pass once', async () => {
@@ -423,5 +455,66 @@ describe('A gateway without any copy of the live feed', function () {
     expect(client.texts(chatId)).to.deep.equal(['one', 'two', 'three']);
     expect(client.faults).to.deep.equal([]);
     await client.drop();
+  });
+});
+
+describe('A gateway that issues delivery marks', function () {
+  this.timeout(TEST_TIMEOUT_MS);
+  let stack: RestStack;
+  const clients: RealtimeTestClient[] = [];
+  before(async () => {
+    stack = await RestStack.create({ DELIVERY_RECEIPTS: 'on' });
+    await stack.run('worker');
+    await stack.run('api', 'gateway');
+    await stack.listen();
+  });
+  after(async () => {
+    for (const client of clients) await client.drop();
+    await stack?.close();
+  });
+  const clientOf = (userId: string, acks: boolean) => {
+    const client = new RealtimeTestClient({ url: () => stack.url, token: () => tokenFor(userId, 600), acks });
+    clients.push(client);
+    return client;
+  };
+
+  it('marks what a client has acknowledged, also from pages, and nothing that was only sent', async () => {
+    const [bob, carol] = [`bob-${v4().slice(0, 8)}`, `carol-${v4().slice(0, 8)}`];
+    const { body: chat } = await stack.post('/v1/chats', { kind: 'group', memberIds: [bob, carol] });
+    const { chatId } = chat as { chatId: string };
+    const say = async (body: string) => (await stack.post(`/v1/chats/${chatId}/messages`, { body })).body.messageId;
+    const delivered = async (messageId: string) => {
+      const { body } = await stack.get(`/v1/chats/${chatId}/messages/${messageId}/readers?mark=delivered`);
+      return (body.items as { userId: string }[]).map(({ userId }) => userId).filter((userId) => userId !== 'alice');
+    };
+    const hasReached = (messageId: string, users: string[]) =>
+      eventually(async () => JSON.stringify(await delivered(messageId)) === JSON.stringify(users), {
+        within: WITHIN_MS,
+        what: `delivery to ${users}`,
+      });
+
+    const early = await say('before bob connects');
+    const [b, c] = [clientOf(bob, true), clientOf(carol, false)];
+    await Promise.all([b.connect(), c.connect()]);
+    await hasReached(early, [bob]);
+    let last = '';
+    for (let n = 0; n < 20; n += 1) last = await say(`live ${n}`);
+    await hasReached(last, [bob]);
+    const marks = () =>
+      stack.events
+        .filter(({ properties }) => properties.type === 'chat.delivered')
+        .map(({ content }) => {
+          const { data } = JSON.parse(content.toString()) as { data: { userId: string; upTo: number } };
+          return data;
+        });
+    // Few commands for 21 messages, and none for the mark itself.
+    await eventually(() => marks().at(-1)?.upTo === 22, { within: WITHIN_MS, what: 'the event of the last mark' });
+    expect(new Set(marks().map(({ userId }) => userId))).to.deep.equal(new Set([bob]));
+    expect(marks().length).to.be.within(2, 8);
+    await c.until('event', ({ event }) => event.type === 'message.created' && event.data.messageId === last);
+    expect(await delivered(last)).to.deep.equal([bob]);
+    const frame = c.frames.findLast((one) => 'n' in one) as { n: number };
+    c.send({ t: 'ack', n: frame.n });
+    await hasReached(last, [bob, carol].sort());
   });
 });

@@ -41,6 +41,11 @@ export class RestStack extends RestClient {
     return running;
   }
 
+  /** The settings of its processes. */
+  get processEnv(): Readonly<Record<string, string>> {
+    return this.env;
+  }
+
   get url(): string {
     if (this.#api === null) throw new Error('run the api first');
     return `http://127.0.0.1:${this.#api.env.PORT}`;

@@ -1,7 +1,7 @@
 /** An entry point, and the outcomes of its inputs. */
 import type fc from 'fast-check';
 
-export type DoorName = 'decoder' | 'worker' | 'rest' | 'broker';
+export type DoorName = 'decoder' | 'worker' | 'rest' | 'broker' | 'realtime';
 
 /** A violated expectation. The message describes it. */
 export class Finding extends Error {

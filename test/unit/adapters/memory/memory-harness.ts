@@ -8,6 +8,7 @@ import { MemoryFollowedLog } from '../../../../src/adapters/stores/memory/memory
 import { MemoryLiveReaders } from '../../../../src/adapters/stores/memory/memory-live-readers.js';
 import { MemoryPartitionRegistry } from '../../../../src/adapters/stores/memory/memory-partition-registry.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
+import { MemoryTokenRevocations } from '../../../../src/adapters/stores/memory/memory-token-revocations.js';
 import { MemoryTransportState } from '../../../../src/adapters/stores/memory/memory-transport-state.js';
 import { MemoryChatHistory } from '../../../../src/adapters/stores/memory/queries/memory-chat-history.js';
 import { MemoryChatQueries } from '../../../../src/adapters/stores/memory/queries/memory-chat-queries.js';
@@ -22,6 +23,7 @@ export async function openMemoryStore(): Promise<StoreHarness> {
     commands: new MemoryCommandStore(world),
     registry: new MemoryPartitionRegistry(world),
     liveReaders: new MemoryLiveReaders(world),
+    tokenRevocations: new MemoryTokenRevocations(world),
     transportState: new MemoryTransportState(),
     log: new MemoryEventLog(world),
     queries: new MemoryChatQueries(world),

@@ -4,7 +4,7 @@ import { fingerprintOf } from '../../../../src/application/policy/view-chat.js';
 import type { UserMembership } from '../../../../src/application/ports/queries/realtime-reads.js';
 import type { SyncProgress } from '../../../../src/application/queries/sync-chats.js';
 import { Connection, type ConnectionOptions } from '../../../../src/application/realtime/connection.js';
-import { LiveEvent } from '../../../../src/application/realtime/live-event.js';
+import { type Arrival, LiveEvent } from '../../../../src/application/realtime/live-event.js';
 import type { CloudEvent } from '../../../../src/contract/messages/events.js';
 import type { ServerFrame } from '../../../../src/contract/realtime/server-frames.js';
 
@@ -17,8 +17,10 @@ function cloudEvent(type: CloudEvent['type'], sequence: number | null, more: obj
   return { type, id: `${CHAT}/${sequence}`, data } as unknown as CloudEvent;
 }
 
-export const message = (sequence: number, body = `text ${sequence}`) =>
-  cloudEvent('message.created', sequence, { messageId: MESSAGE, body, mentions: [], attachments: [], metadata: {} });
+export const message = (sequence: number, body = `text ${sequence}`, senderId = 'alice') =>
+  cloudEvent('message.created', sequence, {
+    ...{ messageId: MESSAGE, senderId, body, mentions: [], attachments: [], metadata: {} },
+  });
 export const deleted = (sequence: number, messageSequence: number) =>
   cloudEvent('message.deleted', sequence, { messageId: MESSAGE, messageSequence, mode: 'soft' });
 export const added = (sequence: number, userId: string) =>
@@ -49,6 +51,7 @@ export function connectionOf({
   holds = false,
   unackedMax = 8,
 } = {}) {
+  const arrived: Arrival[] = [];
   const frames: ServerFrame[] = [];
   const unsent: (() => void)[] = [];
   let now = 0;
@@ -56,6 +59,7 @@ export function connectionOf({
   const connection = make({
     ...{ id: 'c', caller: BOB, base: progressAt(0), elapsedMs: () => now },
     limits: { unackedMax, unackedMaxBytes: 1024 * 1024 },
+    onArrived: (arrivals) => arrived.push(...arrivals),
     outlet: {
       send: ({ text }, onSent) => {
         frames.push(JSON.parse(text) as ServerFrame);
@@ -70,6 +74,7 @@ export function connectionOf({
   return {
     connection,
     frames,
+    arrived,
     flush: () => {
       for (const done of unsent.splice(0)) done();
     },
@@ -84,11 +89,12 @@ export function connectionOf({
         frame.t === 'event' && 'sequence' in frame.event.data ? [frame.event.data.sequence] : [],
       ),
     /** The first walk ends at this position. */
-    goLive: (position = 0, imports = 0) => {
+    goLive: (position = 0, imports = 0, arrivals: readonly Arrival[] = []) => {
       void connection.sendPage({
         json: '{"items":[],"next":"t","hasMore":false}',
         token: 't',
         progress: progressAt(position, imports),
+        arrivals,
       });
       return connection.endWalk({ positions: [position], imports }, true);
     },
