@@ -46,6 +46,7 @@ const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
     owns: (file) => /^(integration\/(amqp|client|deploy|packages)|bench|property\/simulation)\//.test(file),
   },
   { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
+  { name: 'pages', owns: (file) => file.startsWith('web/') },
   { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
   { name: 'others', owns: () => true },
 ];

@@ -104,7 +104,8 @@ export class ChatApp {
   readonly #typingTimers = new Map<string, number>();
   readonly #wantedProfiles = new Set<string>();
   readonly #askedProfiles = new Set<string>();
-  readonly #deliveredAt = new Map<string, number>();
+  readonly #deliveredTimers = new Map<string, number>();
+  readonly #deliveredUpTo = new Map<string, number>();
   #readTimer: number | undefined;
   #noticeIds = 0;
 
@@ -140,7 +141,7 @@ export class ChatApp {
     const { store } = this;
     await store.load().catch(() => undefined); // `connectRealtime` reports it.
     this.me.value = store.owner?.userId ?? null;
-    store.onChange((change) => void this.#changed(change));
+    store.onChange((change) => this.#changed(change));
     await this.#refresh();
     const client = connectRealtime({
       ...{ url: API_BASE.href, store, device: 'chat page' },
@@ -241,7 +242,8 @@ export class ChatApp {
 
   async search(q: string, chatId: string | null): Promise<readonly RestFoundMessage[]> {
     const where = chatId === null ? {} : { chatId };
-    return (await this.rest.get<'searchMessages'>('search/messages', { q, limit: '50', ...where }) as SearchPage).items;
+    return ((await this.rest.get<'searchMessages'>('search/messages', { q, limit: '50', ...where })) as SearchPage)
+      .items;
   }
 
   findUsers(q: string): Promise<readonly RestUser[]> {
@@ -332,7 +334,12 @@ export class ChatApp {
     const peer = this.peerOf(chat);
     if (peer !== null) return this.nameOf(peer);
     const others = [...chat.members.keys()].filter((userId) => userId !== this.me.value);
-    return others.length === 0 ? 'Group' : others.slice(0, 4).map((userId) => this.nameOf(userId)).join(', ');
+    return others.length === 0
+      ? 'Group'
+      : others
+          .slice(0, 4)
+          .map((userId) => this.nameOf(userId))
+          .join(', ');
   }
 
   /** How far others have got, without the user. */
@@ -343,7 +350,10 @@ export class ChatApp {
       if (userId === this.me.value) continue;
       const { delivered = 0, read = 0 } = asked?.get(userId) ?? {};
       const nowRead = Math.max(read, chat.readMarks.get(userId) ?? 0);
-      marks.set(userId, { read: nowRead, delivered: Math.max(delivered, nowRead, chat.deliveryMarks.get(userId) ?? 0) });
+      marks.set(userId, {
+        read: nowRead,
+        delivered: Math.max(delivered, nowRead, chat.deliveryMarks.get(userId) ?? 0),
+      });
     }
     return marks;
   }
@@ -418,7 +428,7 @@ export class ChatApp {
     void this.#askMarks(chatId);
   }
 
-  async #changed(change: StoreChange): Promise<void> {
+  #changed(change: StoreChange): void {
     const { chats } = this.store;
     batch(() => {
       this.#dropped(change);
@@ -428,7 +438,6 @@ export class ChatApp {
       for (const [chatId, messages] of change.messages) {
         for (const message of messages)
           if (message.sequence >= (latest.get(chatId)?.sequence ?? 0)) latest.set(chatId, message);
-        this.#delivered(chatId);
       }
       this.latest.value = latest;
       for (const chatId of change.chatIds) {
@@ -438,6 +447,7 @@ export class ChatApp {
         if (chat?.state?.unreadCount === 0) this.#forgetMention(chatId);
       }
     });
+    for (const chatId of change.messages.keys()) this.#delivered(chatId);
     const { value: currentId } = this.currentId;
     if (currentId !== null && change.chatIds.has(currentId)) this.#watch();
   }
@@ -490,20 +500,18 @@ export class ChatApp {
 
   /** Tells the others that the messages have arrived, at most once per interval. */
   #delivered(chatId: string): void {
-    if (this.#deliveredAt.has(chatId) || this.#client === null || this.connection.value.kind !== 'live') return;
+    if (this.#deliveredTimers.has(chatId) || this.connection.value.kind !== 'live') return;
     const chat = this.store.chats.get(chatId);
-    const mark = chat?.deliveryMarks.get(this.me.value ?? '') ?? chat?.state?.membership.deliveredSequence ?? 0;
-    const latest = this.latest.value.get(chatId) ?? null;
-    if (chat === undefined || chat.lastSequence <= mark || latest === null) return;
-    if ((chat.state?.unreadCount ?? 0) === 0) return;
+    if (chat === undefined || (chat.state?.unreadCount ?? 0) === 0) return;
+    const known = chat.state?.membership.deliveredSequence ?? 0;
+    if (chat.lastSequence <= Math.max(known, this.#deliveredUpTo.get(chatId) ?? 0)) return;
+    this.#deliveredUpTo.set(chatId, chat.lastSequence);
     this.#hint('chat.delivered', chatId, { upTo: chat.lastSequence });
-    this.#deliveredAt.set(
-      chatId,
-      window.setTimeout(() => {
-        this.#deliveredAt.delete(chatId);
-        this.#delivered(chatId);
-      }, DELIVERED_INTERVAL_MS),
-    );
+    const again = () => {
+      this.#deliveredTimers.delete(chatId);
+      this.#delivered(chatId);
+    };
+    this.#deliveredTimers.set(chatId, window.setTimeout(again, DELIVERED_INTERVAL_MS));
   }
 
   /** Presence of the other users of direct chats, and of the chat on screen. */
@@ -528,7 +536,9 @@ export class ChatApp {
     const { value: me } = this.me;
     const chat = this.chats.value.get(chatId);
     if (chat === undefined || chat.members.size > WATCH_MAX) return;
-    const own = (await this.store.messages(chatId)).filter((message) => message.senderId === me && message.deleted === null);
+    const own = (await this.store.messages(chatId)).filter(
+      (message) => message.senderId === me && message.deleted === null,
+    );
     for (const message of new Set([own.at(-1), own.at(0)])) {
       if (message === undefined) continue;
       const path = `chats/${chatId}/messages/${message.messageId}/readers`;
@@ -589,7 +599,10 @@ export class ChatApp {
     else this.#note('refused', 'That did not work', String(error));
   }
 
-  #refuse(title: string, { detail = '', decisionId }: { detail?: string | undefined; decisionId: string | null }): void {
+  #refuse(
+    title: string,
+    { detail = '', decisionId }: { detail?: string | undefined; decisionId: string | null },
+  ): void {
     this.#note('refused', title, detail, decisionId);
   }
 

@@ -14,13 +14,14 @@ export function AppView({ app, onSignOut }: { app: ChatApp; onSignOut(): void })
   }, [unread]);
   if (app.me.value === null) return <Connecting state={app.connection.value} onSignOut={onSignOut} />;
   return (
-    <div class={`app ${chat === null ? '' : 'in-chat'} ${app.panel.value === null ? '' : 'with-panel'}`}>
+    <main class={`app ${chat === null ? '' : 'in-chat'} ${app.panel.value === null ? '' : 'with-panel'}`}>
+      <h1 class="hidden">Parley</h1>
       <ConnectionLine app={app} />
       <ChatList app={app} onSignOut={onSignOut} />
       {chat === null ? (
-        <main class="conversation nothing">
+        <section class="conversation nothing" aria-label="Conversation">
           <p>Choose a chat, or start a new one.</p>
-        </main>
+        </section>
       ) : (
         <Conversation app={app} chat={chat} />
       )}
@@ -29,7 +30,7 @@ export function AppView({ app, onSignOut }: { app: ChatApp; onSignOut(): void })
       <p class="hidden" role="log" aria-live="polite">
         {app.announced.value}
       </p>
-    </div>
+    </main>
   );
 }
 

@@ -13,7 +13,7 @@ export function ChatList({ app, onSignOut }: { app: ChatApp; onSignOut(): void }
     <nav class="chats" aria-label="Chats">
       <header class="bar">
         <Avatar app={app} userId={me} name={app.nameOf(me)} />
-        <h1>{app.nameOf(me)}</h1>
+        <h2>{app.nameOf(me)}</h2>
         <button
           type="button"
           class="plain"
@@ -71,29 +71,31 @@ function ChatEntry({ app, chat, isCurrent }: { app: ChatApp; chat: ChatRecord; i
         )}
         <span class="title">{title}</span>
         <time class="when">{state === null ? '' : shortTimeOf(state.lastActivityAt)}</time>
-        <span class="preview">
-          {typing.length > 0 ? (
-            <em>typing…</em>
-          ) : latest === undefined ? (
-            'No messages yet'
-          ) : (
-            <>
-              {latest.senderId === app.me.value ? 'You: ' : peer === null ? `${app.nameOf(latest.senderId)}: ` : ''}
-              {latest.body ?? 'Message deleted'}
-            </>
+        <span class="line">
+          <span class="preview">
+            {typing.length > 0 ? (
+              <em>typing…</em>
+            ) : latest === undefined ? (
+              'No messages yet'
+            ) : (
+              <>
+                {latest.senderId === app.me.value ? 'You: ' : peer === null ? `${app.nameOf(latest.senderId)}: ` : ''}
+                {latest.body ?? 'Message deleted'}
+              </>
+            )}
+          </span>
+          {app.mentionedIn.value.has(chatId) && (
+            <span class="badge" data-mentioned>
+              @<span class="hidden">You are mentioned</span>
+            </span>
+          )}
+          {unread > 0 && (
+            <span class="badge" data-unread={unread}>
+              {unread > 999 ? '999+' : unread}
+              <span class="hidden"> unread</span>
+            </span>
           )}
         </span>
-        {app.mentionedIn.value.has(chatId) && (
-          <span class="badge">
-            @<span class="hidden">You are mentioned</span>
-          </span>
-        )}
-        {unread > 0 && (
-          <span class="badge" data-unread={unread}>
-            {unread > 999 ? '999+' : unread}
-            <span class="hidden"> unread</span>
-          </span>
-        )}
       </a>
     </li>
   );

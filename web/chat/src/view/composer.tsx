@@ -2,6 +2,7 @@ import type { ChatRecord, MessageRecord } from '@parley-chat/client/realtime';
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ChatApp } from '../model/chat-app.js';
 import { Icon } from './icons.js';
+import { Options } from './options.js';
 
 const BODY_MAX_CHARACTERS = 16_384;
 const SUGGESTIONS_MAX = 6;
@@ -112,22 +113,13 @@ export function Composer({ app, chat, rootId }: ComposerProps) {
           </button>
         </div>
       )}
-      <ul class="options" id={`${id}-people`} role="listbox" aria-label="Members" hidden={people.length === 0}>
-        {people.map((userId, index) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the keys of the text field choose among the options
-          <li
-            key={userId}
-            id={`${id}-person-${index}`}
-            role="option"
-            tabIndex={-1}
-            aria-selected={index === active}
-            onPointerDown={(event) => event.preventDefault()}
-            onClick={() => mention(userId)}
-          >
-            {app.nameOf(userId)} <span class="faint">@{userId}</span>
-          </li>
-        ))}
-      </ul>
+      <Options
+        id={`${id}-people`}
+        label="Members"
+        options={people.map((userId) => ({ userId, name: app.nameOf(userId) }))}
+        active={active}
+        onChoose={mention}
+      />
       <div class="line">
         <textarea
           ref={field}
@@ -137,7 +129,7 @@ export function Composer({ app, chat, rootId }: ComposerProps) {
           aria-label={rootId === undefined ? `Message ${app.titleOf(chat)}` : 'Reply in the thread'}
           aria-controls={`${id}-people`}
           aria-autocomplete="list"
-          aria-activedescendant={people.length > 0 ? `${id}-person-${active}` : undefined}
+          aria-activedescendant={people.length > 0 ? `${id}-people-${active}` : undefined}
           value={text}
           dir="auto"
           onInput={(event) => {
@@ -151,7 +143,12 @@ export function Composer({ app, chat, rootId }: ComposerProps) {
           onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
           onKeyDown={onKeyDown}
         />
-        <button type="submit" class="send" aria-label={editing === null ? 'Send' : 'Save'} disabled={text.trim() === ''}>
+        <button
+          type="submit"
+          class="send"
+          aria-label={editing === null ? 'Send' : 'Save'}
+          disabled={text.trim() === ''}
+        >
           <Icon name={editing === null ? 'send' : 'sent'} />
         </button>
       </div>

@@ -10,7 +10,7 @@ export function Conversation({ app, chat }: { app: ChatApp; chat: ChatRecord }) 
   const peer = app.peerOf(chat);
   const title = app.titleOf(chat);
   return (
-    <main class="conversation">
+    <section class="conversation" aria-label="Conversation">
       <header class="bar">
         <button type="button" class="plain back" aria-label="Back to the chats" onClick={() => app.select(null)}>
           <Icon name="back" />
@@ -55,7 +55,7 @@ export function Conversation({ app, chat }: { app: ChatApp; chat: ChatRecord }) 
       <MessageList key={chat.chatId} app={app} chat={chat} />
       <Typing app={app} chatId={chat.chatId} />
       <Composer app={app} chat={chat} />
-    </main>
+    </section>
   );
 }
 

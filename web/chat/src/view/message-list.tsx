@@ -79,7 +79,8 @@ export function MessageList({ app, chat }: { app: ChatApp; chat: ChatRecord }) {
     rest(index);
     const previous = timeline.previous(index);
     const isNewDay = previous === undefined || !isSameDay(previous.createdAt, message.createdAt);
-    const isFirstUnread = firstUnread !== null && message.sequence >= firstUnread && (previous?.sequence ?? 0) < firstUnread;
+    const isFirstUnread =
+      firstUnread !== null && message.sequence >= firstUnread && (previous?.sequence ?? 0) < firstUnread;
     list.push(
       <MessageRow
         key={message.sequence}
@@ -224,7 +225,13 @@ export function MessageList({ app, chat }: { app: ChatApp; chat: ChatRecord }) {
         <PendingMessages app={app} chatId={chat.chatId} onChange={settle} />
       </div>
       {!isAtEnd && (
-        <button type="button" class="to-end" aria-label="To the latest message" title="To the latest message" onClick={toEnd}>
+        <button
+          type="button"
+          class="to-end"
+          aria-label="To the latest message"
+          title="To the latest message"
+          onClick={toEnd}
+        >
           <Icon name="down" />
           {(chat.state?.unreadCount ?? 0) > 0 && <span class="badge">{chat.state?.unreadCount}</span>}
         </button>

@@ -52,17 +52,20 @@ export function MessageRow(props: MessageProps) {
         data-sequence={sequence}
         data-message={message.messageId}
       >
-        {!isMine && isGroup && (isGrouped ? <span class="gutter" /> : <Avatar app={app} userId={senderId} name={name} />)}
+        {!isMine &&
+          isGroup &&
+          (isGrouped ? <span class="gutter" /> : <Avatar app={app} userId={senderId} name={name} />)}
         <div class="column">
           {!isMine && isGroup && !isGrouped && <span class="sender">{name}</span>}
           <div class="bubble">
-            {timeline !== undefined && <Quote app={app} message={message} timeline={timeline} />}
+            {timeline !== undefined && <Quote app={app} message={message} timeline={timeline} tabIndex={isFocused ? 0 : -1} />}
             {deleted === null ? (
               <p class="body" dir="auto">
                 <MessageText
                   text={message.body ?? ''}
                   mentions={message.mentions}
                   me={me}
+                  tabIndex={isFocused ? 0 : -1}
                   nameOf={(userId) => app.nameOf(userId)}
                 />
               </p>
@@ -78,7 +81,7 @@ export function MessageRow(props: MessageProps) {
               {isMine && deleted === null && <Delivery app={app} chat={chat} sequence={sequence} />}
             </span>
           </div>
-          <Reactions app={app} message={message} />
+          <Reactions app={app} message={message} tabIndex={isFocused ? 0 : -1} />
         </div>
         {deleted === null && <Actions app={app} chat={chat} message={message} isInThread={timeline === undefined} />}
       </article>
@@ -86,8 +89,15 @@ export function MessageRow(props: MessageProps) {
   );
 }
 
+interface QuoteProps {
+  app: ChatApp;
+  message: MessageRecord;
+  timeline: Timeline;
+  tabIndex: number;
+}
+
 /** What the message answers, or the thread that it belongs to. */
-function Quote({ app, message, timeline }: { app: ChatApp; message: MessageRecord; timeline: Timeline }) {
+function Quote({ app, message, timeline, tabIndex }: QuoteProps) {
   const { inReplyTo, threadRootId, chatId } = message;
   const id = inReplyTo ?? threadRootId;
   if (id === null) return null;
@@ -98,6 +108,7 @@ function Quote({ app, message, timeline }: { app: ChatApp; message: MessageRecor
     <button
       type="button"
       class="quote"
+      tabIndex={tabIndex}
       onClick={() => {
         if (isThread) app.panel.value = { kind: 'thread', chatId, rootId: id };
         else if (quoted) app.target.value = { chatId, sequence: quoted.sequence };
@@ -135,7 +146,7 @@ function Attachments({ message: { attachments } }: { message: MessageRecord }) {
   );
 }
 
-function Reactions({ app, message }: { app: ChatApp; message: MessageRecord }) {
+function Reactions({ app, message, tabIndex }: { app: ChatApp; message: MessageRecord; tabIndex: number }) {
   if (message.reactions.length === 0) return null;
   return (
     <ul class="reactions" aria-label="Reactions">
@@ -144,6 +155,7 @@ function Reactions({ app, message }: { app: ChatApp; message: MessageRecord }) {
           <button
             type="button"
             aria-pressed={mine}
+            tabIndex={tabIndex}
             aria-label={`${emoji}, ${count}`}
             onClick={() => app.react(message, emoji)}
           >

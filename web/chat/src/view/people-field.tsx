@@ -3,6 +3,7 @@ import type { RestUser } from '@parley-chat/client/contract';
 import { useEffect, useId, useState } from 'preact/hooks';
 import type { ChatApp } from '../model/chat-app.js';
 import { Icon } from './icons.js';
+import { Options } from './options.js';
 
 const ASK_DELAY_MS = 150;
 const USER_ID = /^[A-Za-z0-9_-][A-Za-z0-9_@:.+|-]{0,127}$/;
@@ -78,29 +79,20 @@ export function PeopleField({ app, label, chosen, max, onChange }: PeopleFieldPr
           placeholder="Name or user id"
           aria-expanded={found.length > 0}
           aria-controls={`${id}-list`}
-          aria-activedescendant={found.length > 0 ? `${id}-${active}` : undefined}
+          aria-activedescendant={found.length > 0 ? `${id}-list-${active}` : undefined}
           value={text}
           onInput={(event) => setText(event.currentTarget.value)}
           onKeyDown={onKeyDown}
           onBlur={() => found.length === 0 && USER_ID.test(text.trim()) && add(text.trim())}
         />
       </div>
-      <ul class="options" id={`${id}-list`} role="listbox" aria-label={label} hidden={found.length === 0}>
-        {found.map(({ userId, displayName }, index) => (
-          // biome-ignore lint/a11y/useKeyWithClickEvents: the keys of the input choose among the options
-          <li
-            key={userId}
-            id={`${id}-${index}`}
-            role="option"
-            tabIndex={-1}
-            aria-selected={index === active}
-            onPointerDown={(event) => event.preventDefault()}
-            onClick={() => add(userId)}
-          >
-            {displayName} <span class="faint">{userId}</span>
-          </li>
-        ))}
-      </ul>
+      <Options
+        id={`${id}-list`}
+        label="Suggestions"
+        options={found.map(({ userId, displayName: name }) => ({ userId, name }))}
+        active={active}
+        onChoose={add}
+      />
     </div>
   );
 }

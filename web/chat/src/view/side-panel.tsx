@@ -30,7 +30,7 @@ function Panel({ app, title, children }: { app: ChatApp; title: string; children
     app.panel.value = null;
   };
   return (
-    <aside
+    <section
       class="panel"
       aria-label={title}
       onKeyDown={(event) => {
@@ -44,7 +44,7 @@ function Panel({ app, title, children }: { app: ChatApp; title: string; children
         </button>
       </header>
       {children}
-    </aside>
+    </section>
   );
 }
 
@@ -108,7 +108,9 @@ function SearchPanel({ app }: { app: ChatApp }) {
       </p>
       {found?.length === 0 && <p class="empty">Nothing found.</p>}
       <ul class="found">
-        {found?.map((item) => <Found key={item.message.messageId} app={app} item={item} />)}
+        {found?.map((item) => (
+          <Found key={item.message.messageId} app={app} item={item} />
+        ))}
       </ul>
     </Panel>
   );
@@ -132,7 +134,6 @@ function Found({ app, item: { message, highlights } }: { app: ChatApp; item: Res
           <time class="faint">{shortTimeOf(message.createdAt)}</time>
         </span>
         {highlights.map((parts, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: excerpts have no other key, and do not change
           <span class="excerpt" key={index}>
             {parts.map(({ text, match }) => (match ? <mark>{text}</mark> : text))}
           </span>
@@ -222,7 +223,11 @@ function ThreadPanel({ app, chat, rootId }: { app: ChatApp; chat: ChatRecord; ro
   useEffect(() => {
     let isCurrent = true;
     app.thread(chatId, rootId).then(
-      ({ root, items }) => isCurrent && setMessages([root, ...items].map((message) => ({ ...message, deleted: message.deletedAt === null ? null : 'soft' }))),
+      ({ root, items }) =>
+        isCurrent &&
+        setMessages(
+          [root, ...items].map((message) => ({ ...message, deleted: message.deletedAt === null ? null : 'soft' })),
+        ),
       (error: unknown) => isCurrent && setFault(error instanceof Error ? error.message : String(error)),
     );
     return () => {

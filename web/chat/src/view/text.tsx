@@ -10,10 +10,12 @@ interface MessageTextProps {
   text: string;
   mentions: readonly string[];
   me: string | null;
+  /** Of the links. */
+  tabIndex?: number;
   nameOf(userId: string): string;
 }
 
-export function MessageText({ text, mentions, me, nameOf }: MessageTextProps) {
+export function MessageText({ text, mentions, me, tabIndex = 0, nameOf }: MessageTextProps) {
   const parts: ComponentChild[] = [];
   let from = 0;
   for (const match of text.matchAll(LINK)) {
@@ -22,7 +24,7 @@ export function MessageText({ text, mentions, me, nameOf }: MessageTextProps) {
     if (href === null) continue;
     parts.push(...withMentions(text.slice(from, match.index), mentions, me, nameOf));
     parts.push(
-      <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+      <a href={href} target="_blank" rel="noopener noreferrer nofollow" tabIndex={tabIndex}>
         {address}
       </a>,
     );

@@ -70,9 +70,7 @@ export function serveChatPage(app: Express, { folder, oidc, demo }: ChatPage): v
   }
   page
     .route('/settings')
-    .get((_request, response) =>
-      writeAnswer(response, { status: 200, body: { oidc, demoUsers: demo?.userIds ?? [] } }),
-    )
+    .get((_request, response) => writeAnswer(response, { status: 200, body: { oidc, demoUsers: demo?.userIds ?? [] } }))
     .all(methodNotAllowed(['GET']));
   if (demo !== null)
     page
