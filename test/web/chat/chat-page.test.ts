@@ -118,6 +118,7 @@ describe(`The chat page, in Chromium${skipped}`, function () {
     await bob.say('I am here');
     await alice.message('I am here').locator('.meta', { hasText: 'edited' }).waitFor();
     await bob.act('I am here', 'Delete');
+    await bob.message('I am here').getByRole('button', { name: 'Delete for everybody' }).click();
     await alice.sees('Message deleted');
     expect(await alice.message('I am here').count()).to.equal(0);
   });

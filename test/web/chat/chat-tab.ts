@@ -34,7 +34,10 @@ export class ChatTab {
   }
 
   static async open(browser: Browser, base: string, options: BrowserContextOptions = {}): Promise<ChatTab> {
-    const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB', ...options });
+    return ChatTab.in(await browser.newContext({ viewport: DESKTOP, locale: 'en-GB', ...options }), base);
+  }
+
+  static async in(context: BrowserContext, base: string): Promise<ChatTab> {
     const tab = new ChatTab(context, await context.newPage());
     await tab.page.goto(`${base}/chat`);
     return tab;

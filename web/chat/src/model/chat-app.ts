@@ -60,6 +60,8 @@ const DELIVERED_INTERVAL_MS = 2_000;
 const NOTICE_MS = 8_000;
 const PROFILES_AT_ONCE = 100;
 const WATCH_MAX = 200;
+/** Chats whose messages stay in memory. */
+const TIMELINES_MAX = 8;
 const MENTION = /(?:^|[\s(])@([A-Za-z0-9_-][A-Za-z0-9_@:.+|-]{0,127})/gu;
 const MENTIONS_MAX = 50;
 
@@ -312,6 +314,8 @@ export class ChatApp {
     if (known !== undefined && known.first === Math.max(1, chat.firstSequence)) return known;
     const timeline = new Timeline(this.store, chat.chatId, Math.max(1, chat.firstSequence), chat.lastSequence);
     this.#timelines.set(chat.chatId, timeline);
+    const [oldest] = this.#timelines.keys();
+    if (this.#timelines.size > TIMELINES_MAX && oldest !== undefined) this.#timelines.delete(oldest);
     return timeline;
   }
 

@@ -60,6 +60,8 @@ function ConnectionLine({ app }: { app: ChatApp }) {
   );
 }
 
+const SIGN_IN_ENDED: ReadonlySet<string> = new Set(['token_refused', 'token_unavailable']);
+
 /** Null: all is well. */
 function describe(state: ConnectionState, isOnline: boolean): string | null {
   switch (state.kind) {
@@ -70,6 +72,8 @@ function describe(state: ConnectionState, isOnline: boolean): string | null {
     case 'connecting':
       return state.failures === 0 ? 'Connecting…' : 'Connecting again…';
     case 'waiting':
+      if (isOnline && SIGN_IN_ENDED.has(state.cause.code))
+        return 'Your sign-in has ended. Sign out, then sign in again.';
       return isOnline ? 'No connection. Trying again…' : 'You are offline.';
     case 'ended':
       return `Signed out: ${state.cause.message}. Sign in again.`;

@@ -125,6 +125,9 @@ export function MessageList({ app, chat }: { app: ChatApp; chat: ChatRecord }) {
   const look = (view: HTMLElement) => {
     const isEnd = view.scrollHeight - view.scrollTop - view.clientHeight < END_TOLERANCE;
     if (isEnd) app.atEnd(chat.chatId);
+    // What was to be seen is on the last screen: from now on, the end is.
+    if (isEnd && anchor.current.kind === 'target' && timeline.isKnown(anchor.current.index))
+      anchor.current = { kind: 'end' };
     setAtEnd(isEnd);
     const { top: drawnTop, bottom } = drawn.current;
     const isShort =

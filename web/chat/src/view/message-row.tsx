@@ -58,7 +58,9 @@ export function MessageRow(props: MessageProps) {
         <div class="column">
           {!isMine && isGroup && !isGrouped && <span class="sender">{name}</span>}
           <div class="bubble">
-            {timeline !== undefined && <Quote app={app} message={message} timeline={timeline} tabIndex={isFocused ? 0 : -1} />}
+            {timeline !== undefined && (
+              <Quote app={app} message={message} timeline={timeline} tabIndex={isFocused ? 0 : -1} />
+            )}
             {deleted === null ? (
               <p class="body" dir="auto">
                 <MessageText
@@ -194,7 +196,8 @@ interface ActionsProps {
 }
 
 function Actions({ app, chat, message, isInThread }: ActionsProps) {
-  const [isChoosing, setChoosing] = useState(false);
+  const [shown, show] = useState<'actions' | 'emoji' | 'deletion'>('actions');
+  const back = () => show('actions');
   const isMine = message.senderId === app.me.value;
   const isLeader = chat.state?.role === 'owner' || chat.state?.role === 'admin';
   const button = (icon: IconName, label: string, onClick: () => void) => (
@@ -203,8 +206,16 @@ function Actions({ app, chat, message, isInThread }: ActionsProps) {
     </button>
   );
   return (
-    <div class={`actions ${isChoosing ? 'open' : ''}`} role="toolbar" aria-label="Actions on the message">
-      {isChoosing ? (
+    <div
+      class={`actions ${shown === 'actions' ? '' : 'open'}`}
+      role="toolbar"
+      tabIndex={-1}
+      aria-label="Actions on the message"
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') back();
+      }}
+    >
+      {shown === 'emoji' && (
         <>
           {EMOJI.map((emoji) => (
             <button
@@ -214,18 +225,27 @@ function Actions({ app, chat, message, isInThread }: ActionsProps) {
               aria-label={`React with ${emoji}`}
               tabIndex={-1}
               onClick={() => {
-                setChoosing(false);
+                back();
                 app.react(message, emoji);
               }}
             >
               {emoji}
             </button>
           ))}
-          {button('close', 'Close', () => setChoosing(false))}
+          {button('close', 'Close', back)}
         </>
-      ) : (
+      )}
+      {shown === 'deletion' && (
         <>
-          {button('react', 'React', () => setChoosing(true))}
+          <button type="button" class="danger" tabIndex={-1} onClick={() => app.remove(message)}>
+            Delete for everybody
+          </button>
+          {button('close', 'Keep', back)}
+        </>
+      )}
+      {shown === 'actions' && (
+        <>
+          {button('react', 'React', () => show('emoji'))}
           {!isInThread &&
             button('reply', 'Reply', () => {
               app.replyTo.value = message;
@@ -236,10 +256,11 @@ function Actions({ app, chat, message, isInThread }: ActionsProps) {
               app.panel.value = { kind: 'thread', chatId: message.chatId, rootId };
             })}
           {isMine &&
+            !isInThread &&
             button('edit', 'Edit', () => {
               app.editing.value = message;
             })}
-          {(isMine || isLeader) && button('remove', 'Delete', () => app.remove(message))}
+          {(isMine || isLeader) && button('remove', 'Delete', () => show('deletion'))}
         </>
       )}
     </div>

@@ -100,7 +100,7 @@ function pageHeaders(oidc: ChatPageOidc | null): RequestHandler {
 
 function demoTokenHandler({ userIds, signIn }: DemoUsers): RequestHandler {
   return async (request, response) => {
-    const { userId } = request.body as { userId?: unknown };
+    const { userId } = (request.body ?? {}) as { userId?: unknown };
     const user = userIds.find((name) => name === userId);
     if (user === undefined || !isFromOwnPage(request)) writeAnswer(response, notFound());
     else writeAnswer(response, { status: 200, body: { token: await signIn(user) } });
