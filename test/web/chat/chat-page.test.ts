@@ -196,8 +196,9 @@ describe(`The chat page, in Chromium${skipped}`, function () {
     const stored = await carol.page.evaluate(
       `(async () => {
         const [{ name }] = await indexedDB.databases();
-        const database = await new Promise((resolve) => { const r = indexedDB.open(name); r.onsuccess = () => resolve(r.result); });
-        const all = await new Promise((resolve) => { const r = database.transaction('messages').objectStore('messages').getAll(); r.onsuccess = () => resolve(r.result); });
+        const answer = (request) => new Promise((resolve) => { request.onsuccess = () => resolve(request.result); });
+        const database = await answer(indexedDB.open(name));
+        const all = await answer(database.transaction('messages').objectStore('messages').getAll());
         database.close();
         return all.map(({ body }) => body);
       })()`,
@@ -265,6 +266,9 @@ describe(`The chat page, in Chromium${skipped}`, function () {
       expect(await bob.texts()).to.deep.equal([...before, 'written before the reload']);
       return true;
     });
+    // The quoted message comes from the copy, and the end stays in sight.
+    await bob.page.locator('.quote', { hasText: 'are you there?' }).waitFor();
+    await bob.eventually('the end in sight', () => bob.isAtEnd());
     await bob.page.waitForSelector('.waiting', { state: 'detached' });
   });
 
@@ -334,12 +338,15 @@ describe(`The chat page, in Chromium${skipped}`, function () {
     await tab.expectAccessible('chats on a phone');
     await tab.entry(GROUP).tap();
     await tab.field.waitFor();
+    await tab.eventually('the end in sight', () => tab.isAtEnd());
     expect(await tab.entry(GROUP).isVisible()).to.equal(false);
     await tab.say('from a phone, with a word that is long: '.concat('x'.repeat(80)));
     await tab.sees('from a phone');
     expect(await overflow()).to.equal(0);
     const widths = (await tab.page.evaluate(
-      `[...document.querySelectorAll('.conversation .bubble, .conversation .bar, .composer')].map((part) => part.getBoundingClientRect().right)`,
+      `[...document.querySelectorAll('.conversation .bubble, .conversation .bar, .composer')].map(
+        (part) => part.getBoundingClientRect().right,
+      )`,
     )) as number[];
     expect(Math.max(...widths)).to.be.at.most(PHONE.width);
     await tab.expectAccessible('conversation on a phone');

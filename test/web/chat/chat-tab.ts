@@ -91,6 +91,18 @@ export class ChatTab {
     return this.page.locator('.conversation article .body').allTextContents();
   }
 
+  /** Whether all of the last message is above the lower edge of the list. */
+  isAtEnd(): Promise<boolean> {
+    return this.page.evaluate(
+      `(() => {
+        const last = [...document.querySelectorAll('.conversation article .bubble')].at(-1).getBoundingClientRect();
+        const space = document.querySelector('.conversation .space').getBoundingClientRect();
+        const view = document.querySelector('.conversation .scroller').getBoundingClientRect();
+        return last.bottom <= Math.min(space.bottom, view.bottom);
+      })()`,
+    );
+  }
+
   /** Uses an action of a message, as with a mouse. */
   async act(text: string, action: string): Promise<void> {
     const message = this.message(text).first();

@@ -31,8 +31,9 @@ export function Composer({ app, chat, rootId }: ComposerProps) {
   const [isClosed, setClosed] = useState(false);
   const id = useId();
 
-  useEffect(() => setText(drafts.get(key) ?? ''), [key]);
-  useEffect(() => {
+  // Before the next key: what is typed meanwhile would be lost.
+  useLayoutEffect(() => setText(drafts.get(key) ?? ''), [key]);
+  useLayoutEffect(() => {
     if (editing !== null) setText(editing.body ?? '');
   }, [editing]);
   useEffect(() => {

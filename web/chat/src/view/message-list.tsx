@@ -15,7 +15,10 @@ import { isSameDay } from './times.js';
 const OVERSCAN = 600;
 /** A new range is drawn when less than this is left of the overscan. */
 const OVERSCAN_MIN = 200;
+/** The end counts as seen this many pixels before it. */
 const END_TOLERANCE = 24;
+/** Who scrolls up by more than this does not want to stay at the end. */
+const END_ROUNDING = 2;
 const GROUP_MAX_MS = 5 * 60_000;
 
 /** What stays in place. */
@@ -106,8 +109,8 @@ export function MessageList({ app, chat }: { app: ChatApp; chat: ChatRecord }) {
     for (const row of rows.current.children) {
       const { index } = (row as HTMLElement).dataset;
       if (index === undefined) continue;
-      const height = (row as HTMLElement).offsetHeight;
-      if (heights.at(Number(index)) === height) continue;
+      const { height } = row.getBoundingClientRect();
+      if (Math.abs(heights.at(Number(index)) - height) < 0.01) continue;
       heights.set(Number(index), height);
       isChanged = true;
     }
@@ -137,19 +140,23 @@ export function MessageList({ app, chat }: { app: ChatApp; chat: ChatRecord }) {
   };
 
   useLayoutEffect(settle);
+  const latestSettle = useRef(settle);
+  latestSettle.current = settle;
 
   useEffect(() => {
-    const view = scroller.current;
-    if (view === null) return;
-    const observer = new ResizeObserver(() => redraw((count) => count + 1));
+    const [view, list] = [scroller.current, rows.current];
+    if (view === null || list === null) return;
+    // A row can change by itself, for example when what it quotes has been read.
+    const observer = new ResizeObserver(() => latestSettle.current());
     observer.observe(view);
+    observer.observe(list);
     return () => observer.disconnect();
   }, []);
 
   const onScroll = () => {
     const view = scroller.current;
     if (view === null) return;
-    const isEnd = view.scrollHeight - view.scrollTop - view.clientHeight < END_TOLERANCE;
+    const isEnd = view.scrollHeight - view.scrollTop - view.clientHeight < END_ROUNDING;
     if (anchor.current.kind !== 'target') anchor.current = isEnd ? { kind: 'end' } : rowAt(timeline, view.scrollTop);
     look(view);
   };

@@ -84,8 +84,8 @@ export function MessageRow(props: MessageProps) {
             </span>
           </div>
           <Reactions app={app} message={message} tabIndex={isFocused ? 0 : -1} />
+          {deleted === null && <Actions app={app} chat={chat} message={message} isInThread={timeline === undefined} />}
         </div>
-        {deleted === null && <Actions app={app} chat={chat} message={message} isInThread={timeline === undefined} />}
       </article>
     </div>
   );
@@ -103,6 +103,8 @@ function Quote({ app, message, timeline, tabIndex }: QuoteProps) {
   const { inReplyTo, threadRootId, chatId } = message;
   const id = inReplyTo ?? threadRootId;
   if (id === null) return null;
+  // The row itself is not drawn again when the quoted message has been read.
+  timeline.version.value;
   const quoted = timeline.quote(id);
   const text = quoted === undefined ? ' ' : (quoted?.body ?? 'Message deleted');
   const isThread = inReplyTo === null;
@@ -110,6 +112,7 @@ function Quote({ app, message, timeline, tabIndex }: QuoteProps) {
     <button
       type="button"
       class="quote"
+      aria-label={quoted === undefined ? 'Quoted message' : undefined}
       tabIndex={tabIndex}
       onClick={() => {
         if (isThread) app.panel.value = { kind: 'thread', chatId, rootId: id };
