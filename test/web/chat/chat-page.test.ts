@@ -288,7 +288,8 @@ describe(`The chat page, in Chromium${skipped}`, function () {
     await tab.page.getByText('Edit message').waitFor();
     await keyboard.press('Escape');
     await keyboard.press('Shift+Tab');
-    const focused = () => tab.page.evaluate('document.activeElement.textContent') as Promise<string>;
+    const focused = () =>
+      tab.page.evaluate(`document.activeElement.closest('article')?.textContent ?? ''`) as Promise<string>;
     await keyboard.press('ArrowUp');
     await tab.eventually('the last message', async () => (await focused()).includes('typed by Carol'));
     await keyboard.press('ArrowUp');

@@ -179,12 +179,21 @@ export function MessageList({ app, chat }: { app: ChatApp; chat: ChatRecord }) {
     else if (start + height > view.scrollTop + view.clientHeight)
       anchor.current = rowAt(timeline, start + height - view.clientHeight);
     redraw((count) => count + 1);
-    requestAnimationFrame(() => rows.current?.querySelector<HTMLElement>(`[data-index="${index}"] article`)?.focus());
+    const row = () => rows.current?.querySelector<HTMLElement>(`[data-index="${index}"] article`);
+    const drawnRow = row();
+    if (drawnRow) drawnRow.focus({ preventScroll: true });
+    else requestAnimationFrame(() => row()?.focus({ preventScroll: true }));
   };
   const onKeyDown = (event: KeyboardEvent) => {
     release();
     const article = (event.target as HTMLElement).closest('article');
-    if (article === null) return;
+    if (article === null) {
+      const last = event.key === 'ArrowUp' ? timeline.neighbour(heights.size, -1) : undefined;
+      if (last === undefined) return;
+      focusRow(last);
+      event.preventDefault();
+      return;
+    }
     const index = Number(article.dataset.sequence) - timeline.first;
     const tools = [...article.querySelectorAll<HTMLElement>('.actions button, .reactions button, .quote, a')];
     const at = tools.indexOf(event.target as HTMLElement);
@@ -221,11 +230,6 @@ export function MessageList({ app, chat }: { app: ChatApp; chat: ChatRecord }) {
         aria-busy={app.connection.value.kind === 'syncing'}
         // The list itself takes the focus until a message has it.
         tabIndex={focused === null ? 0 : -1}
-        onKeyUp={(event) => {
-          if (event.target !== scroller.current || event.key !== 'ArrowUp') return;
-          const last = timeline.neighbour(heights.size, -1);
-          if (last !== undefined) focusRow(last);
-        }}
       >
         <div class="space" style={{ height: `${heights.total}px` }}>
           <div ref={rows} class="rows" style={{ transform: `translateY(${before}px)` }}>
