@@ -46,6 +46,7 @@ export function devTryOut(context: RoleContext): PrepareTryOut | undefined {
     };
     const parametersOf = {
       searchMessages: { q: 'hello', chatId },
+      findUsers: { q: 'ali' },
       updateMember: { userId: 'bob' },
       removeMember: { userId: 'carol' },
       deleteMessage: known({ messageId: toDelete?.messageId }),
