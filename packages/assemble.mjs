@@ -74,7 +74,7 @@ fill('client', ['dist'], new Map([...client].map(([path, text]) => [path.replace
 // The program finds its policy and its migrations beside `dist`, as in the project.
 const server = new Map([
   ...imported(['src/main/cli'], ['.js']),
-  ...asIs(['policy/default.yaml', ...filesIn('prisma/migrations'), 'prisma/schema.prisma']),
+  ...asIs(['policy/default.yaml', ...filesIn('prisma/migrations'), 'prisma/schema.prisma', ...filesIn('dist/web')]),
 ]);
 fill('server', ['dist', 'policy', 'prisma'], server);
 chmodSync(join(project, 'packages', 'server', 'dist', 'src', 'main', 'cli.js'), 0o755);

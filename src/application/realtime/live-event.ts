@@ -89,6 +89,7 @@ function contentSequenceOf({ type, data }: CloudEvent): number | null {
     case 'message.unreacted':
       return data.messageSequence;
     case 'chat.read':
+    case 'chat.delivered':
       return data.upTo;
     default:
       return null;

@@ -4,6 +4,7 @@ import { hideCredentials } from '../../infrastructure/logging/hide-credentials.j
 export interface Addresses {
   host: string;
   restPort: number;
+  hasChatPage: boolean;
   opsPort: number;
   /**
    * Private ones are shown whole, with their passwords: they are good on this machine only, and for who may read
@@ -30,7 +31,7 @@ export function printBanner(addresses: Addresses, first: FirstCommand | null, to
   const ops = `http://${host}:${addresses.opsPort}`;
   const { database, broker, dataDir } = addresses;
   const lines = [
-    `Parley is up (${(tookMs / 1000).toFixed(1)} s).`,
+    `Parley is up (${(tookMs / 1000).toFixed(1)} s).${addresses.hasChatPage ? ` Chat: ${base}/chat, in two tabs, as alice and as bob.` : ''}`,
     '',
     `  REST        ${base}/v1   documents: ${base}/docs`,
     `  Health      ${ops}/readyz   metrics: ${ops}/metrics`,

@@ -14,6 +14,7 @@ import { rethrowAsStartupError, StartupError } from '../../infrastructure/proces
 import { connectOnce } from '../cli/connect-broker.js';
 import { OpsService, type ProcessBasics, processBasics } from '../observability.js';
 import { policyService } from '../policy/policy-service.js';
+import { hasChatPage } from '../roles/chat-page.js';
 import { HttpPort } from '../roles/http-port.js';
 import { roles } from '../roles/registry.js';
 import type { RoleContext } from '../roles/role.js';
@@ -23,6 +24,7 @@ import { storeKind } from '../stores/registry.js';
 import { transportKind } from '../transports/registry.js';
 import type { TransportService } from '../transports/transport.js';
 import type { Addresses } from './dev-banner.js';
+import { devDemoUsers } from './dev-demo-users.js';
 import { reassignChats } from './dev-placement.js';
 import { PrivateServices } from './dev-private-services.js';
 import { keepSecret } from './dev-secret.js';
@@ -113,6 +115,8 @@ async function* devServices(
     ...{ workerId, host, http, failpoints },
   };
   context.tryOut = devTryOut(context);
+  context.hasChatPage = hasChatPage(settings, true);
+  context.demoUsers = devDemoUsers(context);
   yield store;
   yield policy;
   yield transport;
@@ -131,6 +135,7 @@ async function* devServices(
   yield service('welcome', async () => {
     const shown: Addresses = {
       ...{ host, restPort: ports.get('api') ?? port, dataDir, opsPort: ops.port },
+      hasChatPage: context.hasChatPage === true,
       database:
         kinds.store.address === null
           ? null

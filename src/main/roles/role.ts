@@ -1,4 +1,5 @@
 /** How a role is declared. A role is one file, and one line in `registry.ts`. */
+import type { DemoUsers } from '../../adapters/apis/http/chat-page/chat-page.js';
 import type { PrepareTryOut } from '../../adapters/apis/http/docs/try-out.js';
 import type { CurrentPolicy } from '../../application/policy/current-policy.js';
 import type { Quotas } from '../../application/ports/quotas.js';
@@ -30,6 +31,10 @@ export interface RoleContext<S extends SharedSettings = SharedSettings> extends 
   http: HttpPort;
   /** The data with which `/docs` can be tried out. `dev` provides it. */
   tryOut?: PrepareTryOut | undefined;
+  /** Whether the chat page is served if its setting is not set. */
+  hasChatPage?: boolean;
+  /** Users that the chat page offers without a sign-in. `dev` provides them. */
+  demoUsers?: DemoUsers | undefined;
 }
 
 export interface RoleParts {

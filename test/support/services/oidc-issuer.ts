@@ -7,6 +7,8 @@ import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 
+/** The public client of a page in a browser. */
+export const PAGE_CLIENT_ID = 'page';
 const CLIENT_ID = 'gateway';
 const CLIENT_SECRET = 'known to the tests alone';
 const TOKEN_TTL_SECONDS = 600;
@@ -23,7 +25,8 @@ export class OidcIssuer {
     private readonly server: Server,
   ) {}
 
-  static async start(): Promise<OidcIssuer> {
+  /** `page`: the redirect URI of a page in a browser, whose users sign in with any name and password. */
+  static async start({ page }: { page?: string } = {}): Promise<OidcIssuer> {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const { privateKey } = await generateKeyPair('ES256', { extractable: true });
@@ -34,11 +37,12 @@ export class OidcIssuer {
           ...{ client_id: CLIENT_ID, client_secret: CLIENT_SECRET, grant_types: ['client_credentials'] },
           ...{ redirect_uris: [], response_types: [], id_token_signed_response_alg: 'ES256' },
         },
+        ...(page === undefined ? [] : [pageClient(page)]),
       ],
       jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig', kid: 'of-the-tests' }] },
       cookies: { keys: ['signs the cookies of the tests'] },
       features: {
-        devInteractions: { enabled: false },
+        devInteractions: { enabled: page !== undefined },
         clientCredentials: { enabled: true },
         // Without a resource, access tokens are opaque and not JWTs.
         resourceIndicators: {
@@ -49,6 +53,7 @@ export class OidcIssuer {
           }),
         },
       },
+      clientBasedCORS: () => page !== undefined,
       extraTokenClaims: () => issuer?.claims ?? {},
     });
     const handle = provider.callback();
@@ -81,6 +86,13 @@ export class OidcIssuer {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }
+}
+
+function pageClient(redirectUri: string) {
+  return {
+    ...{ client_id: PAGE_CLIENT_ID, token_endpoint_auth_method: 'none', grant_types: ['authorization_code'] },
+    ...{ redirect_uris: [redirectUri], response_types: ['code'], id_token_signed_response_alg: 'ES256' },
+  };
 }
 
 interface Discovery {

@@ -6,7 +6,8 @@ declare module 'oidc-provider' {
   interface Configuration {
     clients: {
       client_id: string;
-      client_secret: string;
+      client_secret?: string;
+      token_endpoint_auth_method?: string;
       grant_types: string[];
       redirect_uris: string[];
       response_types: string[];
@@ -22,6 +23,7 @@ declare module 'oidc-provider' {
         getResourceServerInfo(context: unknown, resource: string): object;
       };
     };
+    clientBasedCORS(): boolean;
     extraTokenClaims(context: unknown, token: unknown): object;
   }
 

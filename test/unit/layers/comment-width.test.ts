@@ -23,9 +23,9 @@ describe('A comment in the source', () => {
 });
 
 function sourceFiles(): string[] {
-  return ['src', 'test', 'bench']
+  return ['src', 'test', 'bench', 'web']
     .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)))
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => /\.tsx?$/.test(path))
     .filter((path) => !path.startsWith(GENERATED));
 }
 

@@ -28,6 +28,7 @@ import {
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import type { HealthReport } from '../../../infrastructure/process/health.js';
 import { type ApiSettings, READS_WAITING_MAX, SEARCHES_WAITING_MAX, WRITE_IDLE_TIMEOUT_MS } from './api-settings.js';
+import { type ChatPage, serveChatPage } from './chat-page/chat-page.js';
 import { serveDocuments } from './docs/api-docs.js';
 import type { PrepareTryOut } from './docs/try-out.js';
 import { endpoint } from './endpoint.js';
@@ -79,6 +80,8 @@ export interface ApiDependencies {
   settings: ApiSettings;
   /** Only in `dev`: prepares the values that `/docs` needs for "Try it out". */
   tryOut?: PrepareTryOut | undefined;
+  /** Null or absent: there is no page at `/chat`. */
+  chatPage?: ChatPage | null;
 }
 
 /** The REST API as an Express application. `RestServer` listens. */
@@ -101,6 +104,7 @@ export function createApi(dependencies: ApiDependencies): Express {
     logger,
     meter,
     settings,
+    chatPage = null,
   } = dependencies;
   const { receiptTimeoutMs, recipientsMax, answerTimeLimitMs } = settings;
   const viewing = new ChatViewing(queries, policy, decisions);
@@ -144,6 +148,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   serveProbes(app, health);
   // These documents are already compressed.
   serveDocuments(app, settings.topology, dependencies.tryOut ?? null);
+  if (chatPage !== null) serveChatPage(app, chatPage);
   app.use(compression());
   for (const [path, names] of operationsByPath()) {
     const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));

@@ -3,7 +3,7 @@ import type { Browser, Page, Response } from 'playwright-core';
 import { operationOf, type RestOperationName, restOperationNames } from '../../../../src/contract/rest/operations.js';
 import { eventually } from '../../../support/eventually.js';
 import type { TestProcess } from '../../../support/fleet/processes.js';
-import { installedChromium, startChromium } from '../../../support/services/chromium.js';
+import { ensureChromium, startChromium } from '../../../support/services/chromium.js';
 import { type Banner, bannerOf, DevFolder } from './dev-harness.js';
 
 const TEST_TIMEOUT_MS = 180_000;
@@ -16,8 +16,8 @@ interface Answer {
 
 /** Commands that have an effect each time. */
 const isAgain = (name: RestOperationName) => ['createChat', 'sendMessage', 'putMe', 'updateChat'].includes(name);
-const executable = installedChromium();
-const skipped = executable === undefined ? ' (skipped: needs Chromium: install the Debian package chromium)' : '';
+const chromium = ensureChromium();
+const skipped = 'missing' in chromium ? ` (skipped: ${chromium.missing})` : '';
 
 describe(`The page /docs of npm start, in Chromium${skipped}`, function () {
   this.timeout(TEST_TIMEOUT_MS);
@@ -29,9 +29,9 @@ describe(`The page /docs of npm start, in Chromium${skipped}`, function () {
   let page: Page;
 
   before(async function () {
-    if (executable === undefined) return this.skip();
+    if ('missing' in chromium) return this.skip();
     dev = await folder.start({ rabbitmq: false });
-    [banner, browser] = await Promise.all([bannerOf(dev), startChromium(executable)]);
+    [banner, browser] = await Promise.all([bannerOf(dev), startChromium(chromium.path)]);
     page = await browser.newPage();
     page.on('console', (message) => {
       if (message.type() === 'error' && !/status of/.test(message.text())) complaints.push(message.text());

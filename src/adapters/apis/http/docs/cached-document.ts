@@ -16,6 +16,8 @@ export interface Document {
   contentType: string;
   /** How long clients may cache it, in seconds. 0: they revalidate it each time. */
   maxAgeSeconds: number;
+  /** The address contains a hash of the content, so that clients need not revalidate it. */
+  isImmutable?: boolean;
   /** Called once, at the first request. */
   read(): Promise<string | Uint8Array> | string | Uint8Array;
 }
@@ -28,8 +30,9 @@ interface Packed {
 /**
  * Serves the document for GET and HEAD. Compresses it at the first request. After a failure the next request retries.
  */
-export function cachedDocument({ contentType, maxAgeSeconds, read }: Document) {
-  const cacheControl = maxAgeSeconds === 0 ? 'no-cache' : `public, max-age=${maxAgeSeconds}`;
+export function cachedDocument({ contentType, maxAgeSeconds, isImmutable = false, read }: Document) {
+  const lifetime = `public, max-age=${maxAgeSeconds}${isImmutable ? ', immutable' : ''}`;
+  const cacheControl = maxAgeSeconds === 0 ? 'no-cache' : lifetime;
   let packing: Promise<Packed> | null = null;
 
   return async (request: Request, response: Response, _next?: NextFunction): Promise<void> => {

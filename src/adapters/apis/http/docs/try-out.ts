@@ -3,7 +3,8 @@
  * gets them: the request must come from this machine, to a loopback host name, in a form that pages of other origins
  * cannot send.
  */
-import type { Request, RequestHandler } from 'express';
+import type { RequestHandler } from 'express';
+import { isFromOwnPage } from '../middleware/own-page.js';
 import { notFound, writeAnswer } from '../response.js';
 
 export interface TryOut {
@@ -22,21 +23,6 @@ export function tryOutHandler(prepare: PrepareTryOut): RequestHandler {
     if (isFromOwnPage(request)) writeAnswer(response, { status: 200, body: await prepare() });
     else writeAnswer(response, notFound());
   };
-}
-
-const LOOPBACK_ADDRESS = /^(127\.|::1$|::ffff:127\.)/;
-/** An attacker can make other host names resolve to this machine (DNS rebinding). */
-const LOOPBACK_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
-
-/** A page of another origin needs a CORS preflight to send JSON, and does not get permission. */
-function isFromOwnPage(request: Request): boolean {
-  const { host = '', origin = `http://${host}`, 'content-type': contentType } = request.headers;
-  return (
-    LOOPBACK_ADDRESS.test(request.socket.remoteAddress ?? '') &&
-    LOOPBACK_HOST.test(host) &&
-    origin === `http://${host}` &&
-    contentType === 'application/json'
-  );
 }
 
 /**
