@@ -47,7 +47,6 @@ export function devTryOut(context: RoleContext): PrepareTryOut | undefined {
     const parametersOf = {
       findUsers: { ids: ACTOR },
       searchMessages: { q: 'hello', chatId },
-      findUsers: { q: 'ali' },
       updateMember: { userId: 'bob' },
       removeMember: { userId: 'carol' },
       deleteMessage: known({ messageId: toDelete?.messageId }),
