@@ -1,4 +1,4 @@
-/** Many clients in this process: they connect, count what they get, acknowledge, and come back when they are cut off. */
+/** Many clients in this process: they connect, count what they get, acknowledge, and come back if cut off. */
 import { WebSocket } from 'ws';
 import { REALTIME_PATH, REALTIME_SUBPROTOCOL } from '../../src/contract/realtime/protocol.js';
 
