@@ -253,10 +253,10 @@ export class Gateway {
         const isShown = contentSequence >= firstVisible;
         // Recipients are those of the publishing; a newcomer gets nothing from before the joining.
         if (sequence === null ? !isShown : sequence < firstVisible) continue;
-        const isOwnEnd = isAboutOwnMembership(event, key);
-        if (!isLarge || connection.opened.has(chatId) || isOwnEnd) {
+        const isOwn = isForOneself(event, key);
+        if (!isLarge || connection.opened.has(chatId) || isOwn) {
           // The chat was large: what came before is not there. Without a walk first, the client would have a gap.
-          if (connection.hasMissed(chatId) && !isOwnEnd) this.resync(connection, 'open');
+          if (connection.hasMissed(chatId) && !isOwn) this.resync(connection, 'open');
           connection.offer(live, isShown ? 'content' : 'hidden', this.mayPush(connection));
         } else if (sequence !== null) {
           if (this.mayPush(connection)) connection.miss(chatId, live);
@@ -543,7 +543,11 @@ export class Gateway {
   }
 }
 
-/** A removed member learns why no more events arrive, also in a large chat that is not open. */
-function isAboutOwnMembership({ type, data }: CloudEvent, key: string): boolean {
-  return type === 'member.removed' && userKey({ tenantId: data.tenantId, userId: data.userId }) === key;
+/**
+ * What a user gets also in a large chat that is not open: a removed member learns why no more events arrive, and the
+ * user's devices learn what another of them has read. A mark has no sequence, so nothing would show that it is missing.
+ */
+function isForOneself({ type, data }: CloudEvent, key: string): boolean {
+  if (type !== 'member.removed' && type !== 'chat.read' && type !== 'chat.delivered') return false;
+  return userKey({ tenantId: data.tenantId, userId: data.userId }) === key;
 }

@@ -102,6 +102,27 @@ describe('Realtime on a real broker, database and worker', function () {
     expect(b.chats.get(chatId)?.events.at(-1)?.type).to.equal('member.removed');
   });
 
+  it("tells a user's other devices what was read in a large chat that is not open", async () => {
+    const [alice, bob] = people();
+    const others = Array.from({ length: 260 }, (_, index) => `${alice}-${index}`);
+    const chatId = await groupOf(alice, bob, ...others.slice(0, 90));
+    for (const from of [90, 180]) {
+      const userIds = others.slice(from, from + 90);
+      expect((await stack.post(`/v1/chats/${chatId}/members`, { userIds }, { as: alice })).status).to.equal(201);
+    }
+    await say(alice, chatId, 'to all');
+    const [phone, desk, other] = [clientOf(bob), clientOf(bob), clientOf(alice)];
+    await Promise.all([phone, desk, other].map((client) => client.connect()));
+    await eventually(() => [phone, desk, other].every(({ isLive }) => isLive), { within: WITHIN_MS, what: 'live' });
+    const upTo = 2;
+    await phone.command('read', 'chat.read', chatId, { upTo });
+    const { event } = await desk.until('event', ({ event: { type } }) => type === 'chat.read');
+    expect(event.data).to.include({ chatId, userId: bob, upTo });
+    await say(alice, chatId, 'later');
+    await other.until('changed', (frame) => frame.chatId === chatId);
+    expect(other.frames.some((frame) => frame.t === 'event' && frame.event.type === 'chat.read')).to.equal(false);
+  });
+
   it('shows a newcomer nothing from before the joining if the history is hidden', async () => {
     const [alice, bob, carol] = people();
     const created = await stack.post(
