@@ -13,6 +13,7 @@ import { walPosition } from './growth/send-cost.js';
 import { openStand, type Stand, urlOf, withSql } from './growth/stand.js';
 import { type Sample, type SteadyResult, steadyMarkdown, steadyPlots } from './growth/steady-report.js';
 import { measureBloat, residentBytes, tableStates } from './growth/table-state.js';
+import { NO_DELAY } from './running/no-delay.js';
 import { showProgress } from './running/progress.js';
 
 const HELP = `Keeps one worker under a steady load (an open loop: commands are sent when they are due), and samples sizes, dead rows,
@@ -52,7 +53,7 @@ async function measure(stand: Stand, { minutes, rate, chats, every, receipts, re
   const url = stand.databaseUrl(DATABASE);
   const machine = await describeMachine(url, stand.amqpUrl);
   const worker = await stand.startWorker(DATABASE, { RECEIPT_RETENTION: receipts });
-  const broker = await amqp.connect(stand.amqpUrl);
+  const broker = await amqp.connect(stand.amqpUrl, NO_DELAY);
   const traffic = await ChatTraffic.connect(stand.amqpUrl, DATABASE, interruption.signal);
   try {
     const channel = await broker.createChannel();

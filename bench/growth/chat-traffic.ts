@@ -1,6 +1,7 @@
 import { setTimeout as sleep, setImmediate as yieldOnce } from 'node:timers/promises';
 import amqp, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { names } from '../../src/contract/messages/topology.js';
+import { NO_DELAY } from '../running/no-delay.js';
 
 const TICK_MS = 2;
 const YIELD_EVERY = 50;
@@ -65,7 +66,7 @@ export class ChatTraffic {
 
   static async connect(url: string, namespace: string, stopping: AbortSignal): Promise<ChatTraffic> {
     // One connection to publish and one to consume: a blocked publisher must not stop acknowledgements.
-    const connections = [await amqp.connect(url), await amqp.connect(url)];
+    const connections = [await amqp.connect(url, NO_DELAY), await amqp.connect(url, NO_DELAY)];
     for (const connection of connections)
       connection.on('error', (error: Error) => console.error(`connection lost: ${error.message}`));
     const [first, second] = connections as [ChannelModel, ChannelModel];

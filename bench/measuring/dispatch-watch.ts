@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import amqp, { type ChannelModel } from 'amqplib';
+import { NO_DELAY } from '../running/no-delay.js';
 import { SequenceCheck } from './sequence-check.js';
 
 const PREFETCH = 1000;
@@ -26,7 +27,7 @@ export class DispatchWatch {
   }
 
   static async connect(url: string, queue: string, isOrdered: boolean): Promise<DispatchWatch> {
-    const connection = await amqp.connect(url);
+    const connection = await amqp.connect(url, NO_DELAY);
     connection.on('error', (error: Error) => console.error(`connection lost: ${error.message}`));
     const watch = new DispatchWatch(connection, isOrdered);
     const channel = await connection.createChannel();

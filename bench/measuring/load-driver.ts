@@ -3,6 +3,7 @@ import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib';
 import type { Receipt } from '../../src/contract/messages/receipts.js';
 import { names } from '../../src/contract/messages/topology.js';
 import type { BenchCommand } from '../quota/workload.js';
+import { NO_DELAY } from '../running/no-delay.js';
 import { Answers, deliveryOf } from './answers.js';
 
 /** If a service gives no answer for this long, it counts as dead. */
@@ -36,7 +37,7 @@ export class LoadDriver {
     inFlightMax: number,
     stopping: AbortSignal,
   ): Promise<LoadDriver> {
-    const connection = await amqp.connect(url);
+    const connection = await amqp.connect(url, NO_DELAY);
     connection.on('error', (error: Error) => console.error(`connection lost: ${error.message}`));
     const channel = await connection.createConfirmChannel();
     const driver = new LoadDriver(connection, channel, namespace, inFlightMax, stopping);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import amqp, { type Channel, type ChannelModel } from 'amqplib';
 import { names } from '../../src/contract/messages/topology.js';
+import { NO_DELAY } from '../running/no-delay.js';
 import type { BenchCommand } from './workload.js';
 
 const TICK_MS = 2;
@@ -26,7 +27,7 @@ export class SteadyLoad {
   ) {}
 
   static async connect(url: string, namespace: string): Promise<SteadyLoad> {
-    const connection = await amqp.connect(url);
+    const connection = await amqp.connect(url, NO_DELAY);
     const channel = await connection.createChannel();
     const load = new SteadyLoad(connection, channel, namespace);
     await channel.consume(REPLY_TO, (message) => load.take(message?.properties.correlationId, message?.content), {

@@ -18,6 +18,7 @@ import { storedReceiptKey } from '../../src/adapters/stores/prisma/receipts/rece
 import { EVENT_CONTENT_TYPE } from '../../src/contract/messages/events.js';
 import { names } from '../../src/contract/messages/topology.js';
 import { Population } from '../population/population.js';
+import { NO_DELAY } from '../running/no-delay.js';
 
 /** The limits of delivery-buffer.ts, partition-consumer.ts and group-commit.ts. */
 const BATCH_MAX_COMMANDS = 256;
@@ -35,8 +36,8 @@ const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: partitions });
 const sampleRate = Number(process.env.DECISION_SAMPLE_RATE ?? '0.01');
 const population = new Population(Number(process.env.CHATS ?? '0'));
-const consuming = await amqp.connect(process.env.AMQP_URL ?? '');
-const publishing = await amqp.connect(process.env.AMQP_URL ?? '');
+const consuming = await amqp.connect(process.env.AMQP_URL ?? '', NO_DELAY);
+const publishing = await amqp.connect(process.env.AMQP_URL ?? '', NO_DELAY);
 const receipts = await publishing.createChannel();
 /** Number of confirmed events by partition. All earlier events of the log are confirmed too. */
 const published = new Array<number>(partitions).fill(0);

@@ -12,6 +12,7 @@ import { v7 } from 'uuid';
 import { PrismaClient } from '../../src/adapters/stores/prisma/generated/client.js';
 import { storedReceiptKey } from '../../src/adapters/stores/prisma/receipts/receipt-key.js';
 import { names } from '../../src/contract/messages/topology.js';
+import { NO_DELAY } from '../running/no-delay.js';
 
 const AT_ONCE = 10;
 const TRANSACTION_LIMIT_MS = 60_000;
@@ -26,7 +27,7 @@ const database = new PrismaClient({
   adapter,
   transactionOptions: { maxWait: TRANSACTION_LIMIT_MS, timeout: TRANSACTION_LIMIT_MS },
 });
-const connection = await amqp.connect(process.env.AMQP_URL ?? '');
+const connection = await amqp.connect(process.env.AMQP_URL ?? '', NO_DELAY);
 const channel = await connection.createConfirmChannel();
 // Prefetch of each partition; the pool limits all of them together to ten transactions.
 await channel.prefetch(AT_ONCE);

@@ -5,17 +5,19 @@
  *
  * Started by the bench with `--usual`; stops at SIGTERM.
  */
+
 import amqp from 'amqplib';
 import pg from 'pg';
 import { v7 } from 'uuid';
 import { names } from '../../src/contract/messages/topology.js';
+import { NO_DELAY } from '../running/no-delay.js';
 
 const PREFETCH = 10;
 
 const namespace = process.env.CHAT_NAMESPACE ?? 'chat';
 const partitions = Number(process.env.COMMAND_PARTITIONS ?? '8');
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: PREFETCH });
-const connection = await amqp.connect(process.env.AMQP_URL ?? '');
+const connection = await amqp.connect(process.env.AMQP_URL ?? '', NO_DELAY);
 const channel = await connection.createConfirmChannel();
 // Prefetch of each partition; the pool limits all of them together to ten transactions.
 await channel.prefetch(PREFETCH);

@@ -64,6 +64,8 @@ export class BrokerLink<C extends Channel> {
     const { name, open, setUp } = this.options;
     const model = await connect(this.#address(), {
       timeout: CONNECT_TIMEOUT_MS,
+      // Otherwise a small message can wait up to 40 ms for TCP's acknowledgement of the one before (Nagle's algorithm).
+      noDelay: true,
       clientProperties: { connection_name: name },
     });
     this.#model = model;

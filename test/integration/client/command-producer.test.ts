@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import { connect as dial } from 'amqplib';
 import { expect } from 'chai';
 import { v4 } from 'uuid';
@@ -87,6 +88,21 @@ describe('The command producer', function () {
     expect(failure).to.be.instanceOf(NoReceipt);
     expect(failure.message).to.contain('PRECONDITION_FAILED').and.to.contain('user_id');
     expect(causes[0]).to.contain('PRECONDITION_FAILED');
+  });
+
+  it('sends small messages at once, without waiting for the acknowledgement of the one before', async () => {
+    const { setNoDelay } = Socket.prototype;
+    const withoutDelay: (boolean | undefined)[] = [];
+    Socket.prototype.setNoDelay = function (isOn) {
+      withoutDelay.push(isOn);
+      return setNoDelay.call(this, isOn);
+    };
+    try {
+      await connect();
+    } finally {
+      Socket.prototype.setNoDelay = setNoDelay;
+    }
+    expect(withoutDelay).to.include(true);
   });
 
   it('has one effect per command id, and gets the same receipt again', async () => {
