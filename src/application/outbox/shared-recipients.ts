@@ -1,6 +1,9 @@
 import type { ChatMembers, EventLog } from '../ports/store/event-log.js';
 import type { Time } from '../runtime/time.js';
 
+/** A reading takes no further publisher's chats when it would have more than this. It bounds the rows of one result. */
+export const CHATS_READ_TOGETHER_MAX = 512;
+
 interface Reading {
   chatIds: Set<string>;
   found: Promise<Map<string, ChatMembers>>;
@@ -30,10 +33,10 @@ export class SharedRecipients implements EventLog {
   async recipients(chatIds: readonly string[], max: number, withProfiles: boolean): Promise<Map<string, ChatMembers>> {
     const key = `${max} ${withProfiles}`;
     let reading = this.next.get(key);
-    if (reading === undefined) {
+    if (reading === undefined || reading.chatIds.size + chatIds.length > CHATS_READ_TOGETHER_MAX) {
       const asked = new Set<string>();
       const found = this.time.turn().then(() => {
-        this.next.delete(key);
+        if (this.next.get(key)?.chatIds === asked) this.next.delete(key);
         return this.log.recipients([...asked], max, withProfiles);
       });
       reading = { chatIds: asked, found };

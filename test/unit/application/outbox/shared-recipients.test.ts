@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { SharedRecipients } from '../../../../src/application/outbox/shared-recipients.js';
+import { CHATS_READ_TOGETHER_MAX, SharedRecipients } from '../../../../src/application/outbox/shared-recipients.js';
 import type { ChatMembers, EventLog } from '../../../../src/application/ports/store/event-log.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 
@@ -43,6 +43,16 @@ describe('Recipients that several publishers read', () => {
       [['a'], 5, false],
       [['a'], 5, true],
     ]);
+  });
+
+  it('are read by several statements if too many chats are asked for', async () => {
+    const chatsOf = (publisher: number) => Array.from({ length: 200 }, (_, index) => `${publisher}-${index}`);
+    const found = await Promise.all([0, 1, 2, 3, 4].map((one) => shared.recipients(chatsOf(one), 5, false)));
+    expect(found.map((chats) => [...chats.keys()])).to.deep.equal([0, 1, 2, 3, 4].map(chatsOf));
+    expect(reads.map(([chatIds]) => (chatIds as string[]).length)).to.deep.equal([400, 400, 200]);
+    expect(CHATS_READ_TOGETHER_MAX).to.be.within(400, 599);
+    await shared.recipients(['a'], 5, false);
+    expect(reads).to.have.length(4);
   });
 
   it('fail for all that asked, and only for them', async () => {

@@ -29,9 +29,8 @@ export class PrismaSearchIndex implements SearchIndex {
   /**
    * The row of a message is decided by its unique key. A deletion or an edit writes a mark with a higher revision. It
    * either finds the words that this statement has put, and clears them, or this statement finds the mark, and leaves
-   * it:
-   * ON CONFLICT sees rows that its snapshot does not. Row locks would not be enough: the deletion, whose snapshot is
-   * older than the words, would wait and then not see them.
+   * it: ON CONFLICT sees rows that its snapshot does not. Row locks would not be enough: the deletion, whose snapshot
+   * is older than the words, would wait and then not see them.
    *
    * A text that was read before it was deleted, and comes after the mark was pruned, is not in `messages` any more.
    */
