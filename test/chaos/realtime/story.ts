@@ -24,6 +24,8 @@ const CHATS_MAX = 6;
 /** How long an event may take to a client without a fault. A text that was readable this long ago may still arrive. */
 const LAG_MAX_MS = 5_000;
 const SETTLED_WITHIN_MS = 30_000;
+/** For a gateway with a bug, whose clients may never have that state. */
+const SETTLED_WITH_PLANT_WITHIN_MS = 10_000;
 const FROZEN_MIN_MS = 500;
 const FROZEN_MAX_MS = 2_500;
 /** Messages while a gateway is starved. Its queue holds one. */
@@ -105,7 +107,7 @@ class Story {
     await this.stack.run('worker', 'api');
     for (let index = 0; index < gateways; index += 1) this.gateways.push(await this.startGateway());
     for (let index = 0; index < users; index += 1) this.addListener(`user${index}`);
-    await this.createChat();
+    await this.createAnyChat();
     for (let done = 0; done < acts && this.findings.size === 0; done += 1) {
       this.tend();
       await this.act();
@@ -113,6 +115,7 @@ class Story {
       onAct?.(done + 1);
       this.collectFaults();
     }
+    if (this.findings.size === 0) await this.join();
     // The last events come while nothing else happens, and the feed may lose them.
     if (this.findings.size === 0) await this.fault('starve');
     await this.settle(false);
@@ -202,15 +205,42 @@ class Story {
     return null;
   }
 
-  private async createChat(): Promise<void> {
+  private async createAnyChat(): Promise<void> {
     const owner = this.pick(this.users);
     const memberIds = this.users.filter((userId) => userId !== owner && this.random() < 0.5);
-    const historyVisibility = this.pick(['full', 'since-joined'] as const);
+    await this.createChat(owner, memberIds, this.pick(['full', 'since-joined'] as const));
+  }
+
+  private async createChat(
+    owner: string,
+    memberIds: string[],
+    historyVisibility: ModelChat['historyVisibility'],
+  ): Promise<ModelChat | null> {
     const created = await this.ask('POST', '/v1/chats', owner, { kind: 'group', memberIds, historyVisibility });
     const chatId = created?.chatId;
-    if (chatId === undefined) return;
+    if (chatId === undefined) return null;
     const members = new Map([owner, ...memberIds].map((userId) => [userId, 1]));
-    this.model.chats.set(chatId, { chatId, owner, members, historyVisibility, isArchived: false, messages: [] });
+    const chat: ModelChat = { chatId, owner, members, historyVisibility, isArchived: false, messages: [] };
+    this.model.chats.set(chatId, chat);
+    return chat;
+  }
+
+  /** Whatever the acts were: a user whose connection is live joins a chat that has a history. */
+  private async join(): Promise<void> {
+    const [owner, joining] = this.listeners as [Listener, Listener];
+    const chat = await this.createChat(owner.userId, [], 'full');
+    if (chat === null) return;
+    await this.say(chat);
+    await this.settle(false);
+    await this.add(chat, joining.userId);
+    await this.settle(false);
+  }
+
+  private async add(chat: ModelChat, userId: string): Promise<void> {
+    const from = Date.now();
+    const added = await this.ask('POST', `/v1/chats/${chat.chatId}/members`, chat.owner, { userIds: [userId] });
+    if (typeof added?.sequence === 'number') chat.members.set(userId, added.sequence);
+    this.model.settle(chat, from, Date.now());
   }
 
   private async say(chat: ModelChat): Promise<void> {
@@ -226,7 +256,7 @@ class Story {
   private async act(): Promise<void> {
     const chats = [...this.model.chats.values()];
     const dice = this.random();
-    if (chats.length === 0 || (dice < 0.03 && chats.length < CHATS_MAX)) return this.createChat();
+    if (chats.length === 0 || (dice < 0.03 && chats.length < CHATS_MAX)) return this.createAnyChat();
     const chat = this.pick(chats);
     const { chatId, owner, members } = chat;
     const path = `/v1/chats/${chatId}`;
@@ -252,9 +282,7 @@ class Story {
     } else if (dice < 0.78) {
       const outsiders = this.users.filter((userId) => !members.has(userId));
       if (outsiders.length === 0) return;
-      const userId = this.pick(outsiders);
-      const added = await this.ask('POST', `${path}/members`, owner, { userIds: [userId] });
-      if (typeof added?.sequence === 'number') members.set(userId, added.sequence);
+      await this.add(chat, this.pick(outsiders));
     } else if (dice < 0.86) {
       const others = [...members.keys()].filter((userId) => userId !== owner);
       if (others.length === 0) return;
@@ -342,7 +370,9 @@ class Story {
 
   /** Waits until each client has the state of the store. */
   private async settle(isFinal: boolean): Promise<void> {
+    const within = this.options.plant === undefined ? SETTLED_WITHIN_MS : SETTLED_WITH_PLANT_WITHIN_MS;
     for (const listener of this.listeners) {
+      if (this.findings.size > 0) return;
       const anew = await syncedAnew((path) => this.stack.get(path, { as: listener.userId }));
       const isSettled = () => {
         this.tend();
@@ -352,7 +382,7 @@ class Story {
         if (difference !== null) throw new Error(difference);
         return true;
       };
-      await eventually(isSettled, { within: SETTLED_WITHIN_MS, what: `state of ${listener.userId}` }).catch(
+      await eventually(isSettled, { within, what: `state of ${listener.userId}` }).catch(
         (error: Error) => this.findings.add(error.message),
       );
     }
