@@ -382,8 +382,8 @@ class Story {
         if (difference !== null) throw new Error(difference);
         return true;
       };
-      await eventually(isSettled, { within, what: `state of ${listener.userId}` }).catch(
-        (error: Error) => this.findings.add(error.message),
+      await eventually(isSettled, { within, what: `state of ${listener.userId}` }).catch((error: Error) =>
+        this.findings.add(error.message),
       );
     }
   }
