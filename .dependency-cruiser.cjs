@@ -34,6 +34,7 @@ const homes = [
     homes: ['adapters/apis/http'],
   },
   { libraries: ['ws', '@types/ws'], homes: ['adapters/apis/realtime'] },
+  { libraries: ['kafkajs', 'protobufjs'], homes: ['adapters/sinks/kafka'] },
   { libraries: ['rate-limiter-flexible'], homes: ['adapters/quotas'] },
   {
     libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'],
@@ -80,6 +81,7 @@ const ADAPTERS = [
     'stores/prisma',
     'stores/memory',
     'sinks/json-lines',
+    'sinks/kafka',
     'apis/http',
     'apis/realtime',
   ],

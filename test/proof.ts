@@ -18,6 +18,15 @@ process.exitCode = await runNamed(
         about: '500 random schedules of faults, two at a time',
         run: ['dist/test/chaos/schedules/run.js'],
       },
+      kafka: {
+        about: 'the Kafka sink while brokers go down, leaders move and relays are killed (3 min)',
+        run: [
+          MOCHA,
+          'dist/test/integration/kafka/kafka-sink.test.js',
+          'dist/test/integration/kafka/kafka-relay.test.js',
+        ],
+        env: { PARLEY_KAFKA_ROUNDS: '60', PARLEY_KAFKA_KILLS: '12' },
+      },
       recovery: {
         about: 'how long recovery takes after each fault',
         run: ['dist/test/chaos/recovery/run.js'],
