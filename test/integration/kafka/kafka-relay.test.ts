@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { RelayStep } from '../../../src/application/runtime/failpoints.js';
+import { PARTITIONS } from '../../conformance/store/fixtures.js';
 import { eventually } from '../../support/eventually.js';
 import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
 import { RelayHarness, WITHIN_MS } from '../../support/relay-harness.js';
@@ -37,6 +38,7 @@ describe('A relay process with the Kafka sink', function () {
     env = {
       DATABASE_URL: store.url,
       HOST: '127.0.0.1',
+      COMMAND_PARTITIONS: String(PARTITIONS),
       KAFKA_BROKERS: mock.brokers.join(','),
       KAFKA_TOPIC: mock.topic,
       KAFKA_FORMAT: 'binary',

@@ -132,10 +132,10 @@ describe('The Kafka sink', function () {
   });
 
   describe('with a planted bug', () => {
-    /** Wraps the client, and plays the scenario of moving leaders. */
+    /** The faults of the topic with this client. */
     const plays = async (plant: (client: KafkaClient) => KafkaClient) => {
       await sink.write(6, 20);
-      relays.start('relay', sink.consumer(plant(clientOf(mock)), { batchMaxBytes: 8_000 }));
+      relays.start('relay', sink.consumer(plant(clientOf(mock))));
       return (await sink.faults()).join('; ');
     };
 
@@ -155,11 +155,12 @@ describe('The Kafka sink', function () {
       });
       await producer.connect();
       for (const partition of [0, 1, 2, 3]) await mock.leader(partition, 1 + (partition % 2));
+      // It learns the leaders. Then they move.
+      await producer.send({ topic: mock.topic, messages: [{ key: 'first', value: '' }] });
+      for (const partition of [0, 1, 2, 3]) await mock.leader(partition, 1);
       const faults = await plays(() => ({
         append: async (records) => {
           const messages = records.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } }));
-          await producer.send({ topic: mock.topic, messages: [{ key: 'first', value: 'learns the leaders' }] });
-          for (const partition of [0, 1, 2, 3]) await mock.leader(partition, 1);
           await producer.send({ topic: mock.topic, messages });
         },
         close: () => producer.disconnect(),
