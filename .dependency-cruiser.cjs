@@ -34,6 +34,10 @@ const homes = [
     homes: ['adapters/apis/http'],
   },
   { libraries: ['ws', '@types/ws'], homes: ['adapters/apis/realtime'] },
+  {
+    libraries: ['@grpc/grpc-js', '@grpc/proto-loader', '@grpc/reflection', 'grpc-health-check', 'protobufjs', 'uuid'],
+    homes: ['adapters/apis/grpc'],
+  },
   { libraries: ['kafkajs', 'protobufjs'], homes: ['adapters/sinks/kafka'] },
   { libraries: ['rate-limiter-flexible'], homes: ['adapters/quotas'] },
   {
@@ -84,6 +88,7 @@ const ADAPTERS = [
     'sinks/kafka',
     'apis/http',
     'apis/realtime',
+    'apis/grpc',
   ],
   ...['policy', 'auth', 'quotas', 'telemetry'],
 ];

@@ -204,7 +204,7 @@ export const fieldNumbers: Readonly<Record<string, readonly string[]>> = {
     'for_actor',
     'recipient_count',
   ],
-  MessageUnreactedEvent: [
+  MessageReactionEvent: [
     'tenant_id',
     'chat_id',
     'actor_id',
@@ -319,6 +319,7 @@ export const fieldNumbers: Readonly<Record<string, readonly string[]>> = {
     'message_created',
     'message_edited',
     'message_deleted',
+    'message_reacted',
     'message_unreacted',
     'chat_created',
     'chat_updated',

@@ -97,6 +97,8 @@ const NAMES = new Map<Definition, string>([
     UserKind: userKind,
   }).map(([name, schema]): [Definition, string] => [definitionOf(schema), name]),
   ...eventTypes.map((type): [Definition, string] => [definitionOf(eventData[type]), eventDataName(type)]),
+  // Two types of events have the same data.
+  [definitionOf(eventData['message.reacted']), 'MessageReactionEvent'],
 ]);
 
 export class ProtoTypes {
@@ -188,13 +190,10 @@ export class ProtoTypes {
     const fields = new Map<string, ProtoField>();
     for (const option of options)
       for (const field of this.fieldsOf(option, name)) {
-        if (name === 'Event' && field.name === 'data')
-          fields.set(field.type, {
-            ...field,
-            name: field.type.charAt(0).toLowerCase() + field.type.slice(1).replace(/Event$/, ''),
-            oneof: 'data',
-          });
-        else if (!fields.has(field.name)) fields.set(field.name, field);
+        if (name === 'Event' && field.name === 'data') {
+          const type = String(definitionOf(definitionOf(option).shape?.type ?? option).values?.[0]);
+          fields.set(type, { ...field, name: eventFieldName(type), oneof: 'data' });
+        } else if (!fields.has(field.name)) fields.set(field.name, field);
       }
     return this.message(name, [...fields.values()]);
   }
@@ -230,6 +229,11 @@ function isTime(schema: z.ZodType, given: z.ZodType): boolean {
     schema.meta()?.format === 'date-time' ||
     given.meta()?.format === 'date-time'
   );
+}
+
+/** `messageCreated` for `message.created`. */
+function eventFieldName(type: string): string {
+  return type.replace(/\.([a-z])/g, (_dot, letter: string) => letter.toUpperCase());
 }
 
 export function snake(name: string): string {

@@ -1,6 +1,7 @@
 /** Events as `realchat.shared.v1.EventEnvelope`, which Kafka consumers of the RealChat message service read. */
 import protobuf from 'protobufjs';
 import type { CloudEvent } from '../../../contract/messages/events.js';
+import { messageTypeOf } from '../../../contract/realchat/message-type.js';
 import { type RealchatEventType, realchatTypes } from '../../../contract/realchat/wire-types.js';
 import { attributeHeaders, type EventRecord, type RecordFormat } from './record-format.js';
 
@@ -124,11 +125,6 @@ function membership(chatId: string, userId: string, added: boolean): Payload {
     type: 'realchat.conversation.v1.MembershipChangedEvent',
     value: { conversation_id: chatId, user_id: userId, added },
   };
-}
-
-/** RealChat calls plain text `text`. */
-function messageTypeOf(contentType: string): string {
-  return contentType === 'text/plain' ? 'text' : contentType;
 }
 
 function timestampOf(time: string): { seconds: number; nanos: number } {

@@ -265,8 +265,8 @@ describe('the command line', function () {
       cli(['contract', '--asyncapi', '--openapi']),
       cli(['contract', '--openapi', '--out', 'no/such/folder.json']),
     ]);
-    expectRefused(none, 'name one document: --asyncapi, --openapi or --reference');
-    expectRefused(both, 'name one document: --asyncapi, --openapi or --reference');
+    expectRefused(none, 'name one document: --asyncapi, --openapi, --reference or --proto');
+    expectRefused(both, 'name one document: --asyncapi, --openapi, --reference or --proto');
     expectRefused(unwritable, /no\/such\/folder\.json cannot be written: ENOENT/);
   });
 
