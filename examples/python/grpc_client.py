@@ -1,9 +1,9 @@
 """A gRPC client: creates a group, sends a message, and reads the stream of events until it is there.
 
-protoc --python_out=. -I PARLEY/proto parley/v1/parley.proto
+protoc --python_out=. -I /usr/include -I PARLEY/proto parley/v1/parley.proto
 PARLEY_GRPC=127.0.0.1:50053 PARLEY_TOKEN=... python3 grpc_client.py bob
 
-Needs python3-grpcio and protobuf-compiler. Without generated stubs, a method is its full name and two functions.
+Needs python3-grpcio, protobuf-compiler and libprotobuf-dev. Without generated stubs, a method is its full name and two functions.
 """
 
 import os

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader';
+import { service as health } from 'grpc-health-check';
 import { freePort } from '../../../src/infrastructure/free-port.js';
 import { eventually } from '../../support/eventually.js';
 import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
@@ -46,9 +47,21 @@ export class GrpcFixture {
   }
 
   with(metadata: Record<string, string>): Caller {
+    return new Caller(this.client(), this.definition, metadata);
+  }
+
+  private client(): Client {
     const client = new Client(this.address, credentials.createInsecure());
     this.clients.push(client);
-    return new Caller(client, this.definition, metadata);
+    return client;
+  }
+
+  health(): Promise<Json> {
+    return new Caller(this.client(), { 'grpc.health.v1.Health': health as ServiceDefinition }, {}).call(
+      'grpc.health.v1.Health',
+      'Check',
+      {},
+    );
   }
 
   async stop(): Promise<void> {
@@ -122,6 +135,11 @@ export class Received {
 
   get events(): Json[] {
     return this.responses.flatMap(({ items = [] }) => items.flatMap(({ events = [] }) => events as Json[]));
+  }
+
+  eventsOf(chatId: string): Json[] {
+    const own = this.responses.flatMap(({ items = [] }) => items.filter(({ chat_id }) => chat_id === chatId));
+    return own.flatMap(({ events = [] }) => events as Json[]);
   }
 
   async until(what: string, holds: () => boolean): Promise<void> {

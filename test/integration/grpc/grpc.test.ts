@@ -3,10 +3,11 @@ import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import protobuf from 'protobufjs';
 import { statusTypes } from '../../../src/contract/grpc/status-types.js';
+import { buf } from '../../support/buf.js';
 import { startProcess } from '../../support/fleet/processes.js';
+import { policyWithoutQuotas } from '../../support/policies/policy-with.js';
 import { pythonModules, pythonWithGrpc } from '../../support/services/python-grpc.js';
 import { projectFolder } from '../../support/services/services.js';
-import { buf } from './buf.js';
 import { type Caller, GrpcFixture, type Json, Received } from './grpc-fixture.js';
 
 const MESSAGE_API = 'realchat.message.v1.MessageApi';
@@ -40,7 +41,12 @@ describe('The gRPC API', function () {
   let chatId: string;
 
   before(async () => {
-    grpc = await GrpcFixture.start({ GRPC_STREAM_POLL: '50ms', GRPC_TRUST_USER_ID: 'on', GRPC_USER_STREAMS_MAX: '2' });
+    grpc = await GrpcFixture.start({
+      GRPC_STREAM_POLL: '50ms',
+      GRPC_TRUST_USER_ID: 'on',
+      GRPC_USER_STREAMS_MAX: '2',
+      POLICY_FILE: policyWithoutQuotas(),
+    });
     [alice, bob] = await Promise.all([grpc.as('alice'), grpc.as('bob')]);
     const { receipt } = await alice.command('CreateChat', {
       kind: 'CHAT_KIND_GROUP',
@@ -121,7 +127,7 @@ describe('The gRPC API', function () {
     const second = new Received(bob.subscribe({ since }));
     await second.until('the event is there', () => second.events.length > 0);
     expect(second.events.map(bodyOf)).to.deep.equal(['meanwhile']);
-    const sequences = [...first.events, ...second.events].map(({ sequence }) => Number(sequence));
+    const sequences = [...first.eventsOf(chatId), ...second.eventsOf(chatId)].map(({ sequence }) => Number(sequence));
     expect(sequences).to.deep.equal([...sequences].sort((a, b) => a - b));
     second.cancel();
   });
@@ -221,23 +227,35 @@ describe('The gRPC API', function () {
 
   describe('for tools and other languages', () => {
     it('answers health checks', async () => {
-      const answer = await buf(
+      expect(await grpc.health()).to.include({ status: 'SERVING' });
+    });
+
+    it('lists its services by reflection, and serves buf curl', async () => {
+      const services = await buf(
         'curl',
         '--protocol',
         'grpc',
         '--http2-prior-knowledge',
-        `http://${grpc.address}/grpc.health.v1.Health/Check`,
+        '--list-services',
+        `http://${grpc.address}`,
       );
-      expect(answer).to.match(/SERVING/);
-    });
-
-    it('lists and describes its services by reflection', async () => {
-      const services = await buf('curl', '--http2-prior-knowledge', '--list-services', `http://${grpc.address}`);
       expect(services).to.include(COMMANDS).and.to.include(MESSAGE_API);
       const header = `Authorization: Bearer ${await grpc.token('alice')}`;
       const url = `http://${grpc.address}/${QUERIES}/GetChat`;
       const data = JSON.stringify({ chatId });
-      const answer = await buf('curl', '--protocol', 'grpc', '--http2-prior-knowledge', '-H', header, '-d', data, url);
+      const answer = await buf(
+        'curl',
+        '--schema',
+        'proto',
+        '--protocol',
+        'grpc',
+        '--http2-prior-knowledge',
+        '-H',
+        header,
+        '-d',
+        data,
+        url,
+      );
       expect(JSON.parse(answer).chat).to.include({ chatId, kind: 'CHAT_KIND_GROUP' });
     });
 
@@ -251,7 +269,7 @@ describe('The gRPC API', function () {
         interpreter: python,
         script: join(projectFolder, 'examples', 'python', 'grpc_client.py'),
         args: ['bob'],
-        env: { PYTHONPATH: pythonModules(), PARLEY_GRPC: grpc.address, PARLEY_TOKEN: await grpc.token('dora') },
+        env: { PYTHONPATH: await pythonModules(), PARLEY_GRPC: grpc.address, PARLEY_TOKEN: await grpc.token('dora') },
       });
       expect((await example.ended).code, example.output).to.equal(0);
       expect(example.stdout).to.deep.equal(['sent 2 first', 'sent 2 again', 'refused NOT_FOUND', 'event 2 hello']);

@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import protobuf from 'protobufjs';
 import { protoDocument } from '../../../src/contract/grpc/proto-document.js';
 import { realchatTypes } from '../../../src/contract/realchat/wire-types.js';
+import { buf } from '../../support/buf.js';
 import { projectFolder, scratchFolder } from '../../support/services/services.js';
-import { buf } from './buf.js';
 
 const FILE = join('proto', 'parley', 'v1', 'parley.proto');
 

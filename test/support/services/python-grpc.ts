@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { findOnPath } from '../../../src/infrastructure/embedded/rabbitmq-program.js';
+import { buf } from '../buf.js';
 import { ensureInstalled } from './debian-package.js';
-import { projectFolder, scratchFolder } from './services.js';
+import { scratchFolder } from './services.js';
 
 /** The Debian package is for Debian's own Python, which need not be the first one on the PATH. */
 const PYTHONS = ['python3', '/usr/bin/python3'];
@@ -17,11 +18,12 @@ export function pythonWithGrpc(): { python: string; missing: string | undefined 
   return { python: findPython('grpc, google.protobuf') ?? '', missing };
 }
 
-/** A folder with the Python modules of the .proto files. */
-export function pythonModules(): string {
+/** A folder with the Python modules of the .proto files. buf has the imported ones, which Debian packs apart. */
+export async function pythonModules(): Promise<string> {
   const folder = scratchFolder('proto');
-  const files = ['parley/v1/parley.proto', 'realchat/message/v1/message_api.proto'];
-  const args = [`--python_out=${folder}`, '-I', join(projectFolder, 'proto'), ...files];
+  const set = join(folder, 'set.binpb');
+  await buf('build', '--as-file-descriptor-set', '-o', set);
+  const args = [`--python_out=${folder}`, `--descriptor_set_in=${set}`, 'parley/v1/parley.proto'];
   const { status, stderr } = spawnSync('protoc', args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`protoc: ${stderr}`);
   return folder;

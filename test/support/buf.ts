@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { projectFolder, scratchFolder } from '../../support/services/services.js';
+import { projectFolder, scratchFolder } from './services/services.js';
 
 const PROGRAM = join(projectFolder, 'node_modules', '@bufbuild', 'buf', 'bin', 'buf');
 
