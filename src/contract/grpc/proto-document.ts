@@ -7,7 +7,7 @@ const COMMENT_WIDTH = 110;
 export function protoDocument(): string {
   const { types, services } = buildServices();
   const parts = [
-    '// Generated from the contract: npm run build && node dist/src/main/cli.js contract --proto --out proto/parley/v1/parley.proto',
+    '// Generated from the contract by: parley contract --proto --out proto/parley/v1/parley.proto',
     'syntax = "proto3";',
     `package ${PACKAGE};`,
     ['struct', 'timestamp'].map((name) => `import "google/protobuf/${name}.proto";`).join('\n'),

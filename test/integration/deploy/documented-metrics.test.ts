@@ -16,7 +16,7 @@ import { projectFolder } from '../../support/services/services.js';
 
 const APPEARS_WITHIN_MS = 5_000;
 
-/** Every metric of a worker, a relay, a gateway, gRPC, Kafka and REST, each used once, by the names and labels of Prometheus. */
+/** Each metric of a worker, relay, gateway, gRPC, Kafka and REST, used once, by the names and labels of Prometheus. */
 async function scrape(): Promise<Map<string, Set<string>>> {
   const metrics = startMetrics('parley');
   const observer = new WorkerMetrics(metrics.meter);

@@ -1,4 +1,4 @@
-/** How an event becomes records: CloudEvents in one of the modes of its Kafka binding (1.0.2), or RealChat's envelope. */
+/** How an event becomes records: CloudEvents by their Kafka binding (1.0.2), or other formats. */
 import type { DeliveredEvent } from '../../../application/ports/log-consumer.js';
 import type { CloudEvent } from '../../../contract/messages/events.js';
 

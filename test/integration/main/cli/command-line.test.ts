@@ -109,7 +109,7 @@ describe('the command line', function () {
       cli(['token']),
     ]);
     expectRefused(command, "unknown command 'wroker' (Did you mean worker?)");
-    expectRefused(role, 'unknown role foo; the roles are worker, api, gateway, relay, indexer');
+    expectRefused(role, 'unknown role foo; the roles are worker, api, gateway, grpc, relay, indexer');
     expectRefused(flag, "unknown option '--fast'");
     expectRefused(format, /argument 'xml' is invalid\. Allowed choices are definitions, table\.$/);
     expectRefused(missing, "required option '--actor <id>' not specified");
