@@ -147,10 +147,11 @@ class KillsPlay {
 
   private connect(userId: string, chatId: string): Member {
     const { gateways, random } = this;
-    /** Connects to any gateway, as a load balancer does. */
+    /** Connects to any gateway that runs, as a load balancer does. */
     class BalancedSocket extends WebSocket {
       constructor(_url: string, protocols: string[]) {
-        const gateway = gateways[Math.floor(random() * gateways.length)];
+        const running = gateways.filter((gateway) => gateway.running);
+        const [gateway] = running.length === 0 ? gateways : [running[Math.floor(random() * running.length)]];
         super(`ws://127.0.0.1:${gateway?.env.PORT}${REALTIME_PATH}`, protocols);
       }
     }

@@ -49,7 +49,6 @@ class RealtimeDoor implements OpenDoor<HostileFrame> {
   /** What the gateway held when it was warm. */
   private warmKb: number | null = null;
   private stalls = 0;
-  private readonly held: number[] = [];
 
   private constructor(
     private readonly stack: RestStack,
@@ -107,7 +106,6 @@ class RealtimeDoor implements OpenDoor<HostileFrame> {
   }
 
   async close(): Promise<void> {
-    if (process.env.RT_DEBUG) console.error(this.held.join(' '));
     await this.good.drop();
     await this.stack.close();
   }
@@ -133,7 +131,6 @@ class RealtimeDoor implements OpenDoor<HostileFrame> {
     });
     const heldKb = Number(/(\d+) KiB/.exec(line)?.[1]);
     this.warmKb ??= heldKb;
-    this.held.push(heldKb);
     const grownKb = heldKb - this.warmKb;
     if (grownKb > MAX_MEMORY_GROWTH_KB)
       throw new Finding(`the gateway holds ${grownKb} KiB more than when it was warm`);
