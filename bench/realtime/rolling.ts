@@ -30,6 +30,7 @@ export async function rollingRestart({ rolling }: Sizes): Promise<Measured> {
   const swarm = swarmAt(stand, balance, rolling, { hasLedger: true });
   try {
     await connected(swarm, rolling);
+    swarm.resyncs.clear();
     load.start(RATE);
     const begun = performance.now();
     const live: { at: number; live: number }[] = [];
