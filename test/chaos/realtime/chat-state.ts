@@ -2,6 +2,9 @@
 import type { PushedEvent } from '../../../src/contract/realtime/server-frames.js';
 import type { KeptChat, RealtimeTestClient } from '../../support/realtime/realtime-client.js';
 
+/** Characters of a state around the first difference that are told. */
+const TOLD_AROUND = 150;
+
 export interface ChatState {
   lastSequence: number;
   /** By sequence. Null: deleted. */
@@ -94,8 +97,13 @@ export function differenceFrom(
     const kept = client.chats.get(chatId);
     if (kept === undefined || hasLeft(kept, userId)) return `${chatId} is missing`;
     if (kept.first > first) return `${chatId} begins at ${kept.first}, not at ${first}`;
-    const [has, should] = [stateOf(kept, first), stateOf({ events }, first)].map((state) => JSON.stringify(state));
-    if (has !== should) return `${chatId}: has ${has?.slice(-300)}, should have ${should?.slice(-300)}`;
+    const [has = '', should = ''] = [stateOf(kept, first), stateOf({ events }, first)].map((state) =>
+      JSON.stringify(state),
+    );
+    if (has === should) continue;
+    const at = [...should].findIndex((character, index) => character !== has[index]);
+    const around = (text: string) => text.slice(Math.max(0, at - TOLD_AROUND), at + TOLD_AROUND);
+    return `${chatId}: has ${around(has)}, should have ${around(should)}`;
   }
   return null;
 }

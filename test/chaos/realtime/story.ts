@@ -128,6 +128,29 @@ class Story {
     for (const listener of this.listeners) await listener.client.drop().then(() => this.open(listener));
     await this.settle(true);
     this.judgeTexts();
+    if (process.env.RT_DEBUG && this.findings.size > 0) {
+      const { anew, client, userId } = (globalThis as any).rt;
+      const [f] = this.findings;
+      const id = /last: ([0-9a-f-]{36})/.exec(f ?? '')?.[1] ?? '';
+      const fs = await import('node:fs');
+      fs.writeFileSync(
+        '/tmp/rt/dump.json',
+        JSON.stringify(
+          {
+            f,
+            userId,
+            kept: client.chats.get(id),
+            anew: anew.get(id),
+            frames: client.frames.filter(
+              (x: any) => JSON.stringify(x).includes(id) || x.t === 'resync' || x.t === 'sync' || x.t === 'mark',
+            ),
+            t: client.frames.map((x: any) => x.t).join(' '),
+          },
+          null,
+          1,
+        ),
+      );
+    }
     const events = [...this.model.chats.values()].reduce((sum, { messages }) => sum + messages.length, 0);
     const findings = [...this.findings].slice(0, FINDINGS_MAX);
     return { seed, acts, refused: this.refused, events, faults: this.faults, findings };
@@ -396,9 +419,11 @@ class Story {
         if (difference !== null) throw new Error(difference);
         return true;
       };
-      await eventually(isSettled, { within: this.settledWithin, what: `state of ${userId}` }).catch((error: Error) =>
-        this.findings.add(error.message),
-      );
+      if (process.env.RT_DEBUG) (globalThis as any).rt = { anew, client, userId };
+      await eventually(isSettled, {
+        within: this.settledWithin,
+        what: `state of ${userId}${isFinal ? ' at the end' : ''}`,
+      }).catch((error: Error) => this.findings.add(error.message));
     }
   }
 
