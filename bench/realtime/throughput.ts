@@ -10,6 +10,9 @@ import { type Protocol, Swarm } from './swarm.js';
 const SENT_WITHIN_MS = 120_000;
 /** Messages that are on their way to the workers at a time. */
 const SENDERS = 64;
+/** Messages that the clients may be behind, in each lane. With more, a gateway would tell its clients that they are slow. */
+const WINDOW = 100;
+const WINDOW_POLL_MS = 1;
 const CEILING_GOAL = 0.6;
 const PEER_GOAL = 1.5;
 
@@ -36,18 +39,30 @@ export async function throughput({ members, messages, rounds }: Sizes): Promise<
   const closing: (() => Promise<void>)[] = [];
   try {
     await connected(parley, members);
-    const sendByRest = async (count: number) => {
-      let left = count;
+    /** Calls `one` so many times, no faster than the clients get the messages. */
+    const inWindow = async (swarm: Swarm, count: number, one: () => unknown, atOnce: number) => {
+      const before = swarm.events;
+      let begun = 0;
       const work = async () => {
-        for (; left > 0; ) {
-          left -= 1;
-          await stand.say(userOf(0), chatId, 'x'.repeat(200));
+        while (begun < count) {
+          if (begun - (swarm.events - before) / members >= WINDOW)
+            await new Promise((resolve) => setTimeout(resolve, WINDOW_POLL_MS));
+          else {
+            begun += 1;
+            await one();
+          }
         }
       };
-      await Promise.all(Array.from({ length: SENDERS }, work));
+      await Promise.all(Array.from({ length: atOnce }, work));
     };
-    const lanes: Lane[] = [{ protocol: 'parley', pid: gateway.pid, swarm: parley, send: sendByRest }];
-    await sendByRest(1);
+    const say = () => stand.say(userOf(0), chatId, 'x'.repeat(200));
+    const lanes: Lane[] = [
+      {
+        ...{ protocol: 'parley', pid: gateway.pid, swarm: parley },
+        send: (count) => inWindow(parley, count, say, SENDERS),
+      },
+    ];
+    await say();
     await eventually(() => parley.events >= members, { within: SENT_WITHIN_MS, what: 'the first message' });
     for (const protocol of ['ws', 'socket.io'] as const) {
       const peer = await startPeer(protocol);
@@ -59,9 +74,7 @@ export async function throughput({ members, messages, rounds }: Sizes): Promise<
       swarm.start();
       await connected(swarm, members);
       // The same bytes.
-      const send = async (count: number) => {
-        for (let sent = 0; sent < count; sent += 1) peer.send(frame);
-      };
+      const send = (count: number) => inWindow(swarm, count, () => peer.send(frame), 1);
       lanes.push({ protocol, pid: peer.pid, swarm, send });
     }
     const measured = new Map<Protocol, { perSecond: number[]; perCpuSecond: number[] }>();
