@@ -456,10 +456,8 @@ export class Gateway {
       }
       while (this.tracker.through(partition) < through && !this.life.signal.aborted) {
         const after = this.tracker.through(partition);
-        const { events, end, floor } = await log.read(partition, after, GAP_READ_MAX);
-        const last = events.at(-1)?.position ?? after;
+        const { events, through: readThrough, floor } = await log.read(partition, after, GAP_READ_MAX);
         // Only events of rejections at or below the floor can be missing.
-        const readThrough = events.length < GAP_READ_MAX ? end : last;
         const complete = Math.max(after, floor);
         if (readThrough - complete > events.filter(({ position }) => position > complete).length) {
           logger.error('the log has a hole: run parley verify', { partition, after, through: readThrough });

@@ -32,6 +32,8 @@ const FROZEN_MAX_MS = 2_500;
 /** Messages while a gateway is starved. Its queue holds one. */
 const STARVED_MESSAGES = 30;
 const FINDINGS_MAX = 5;
+const EVIDENCE_FRAMES = 12;
+const EVIDENCE_MAX = 400;
 
 export const FAULTS = ['kill', 'freeze', 'starve', 'drop', 'restart'] as const;
 export type Fault = (typeof FAULTS)[number];
@@ -55,6 +57,8 @@ export interface StoryOutcome {
   faults: { [F in Fault]: number };
   /** Empty: everything held. */
   findings: string[];
+  /** What was seen when the first client did not get its state. */
+  evidence: string[];
 }
 
 interface Seen {
@@ -93,6 +97,7 @@ class Story {
   private readonly listeners: Listener[] = [];
   private readonly seen = new Map<string, Seen>();
   private readonly findings = new Set<string>();
+  private readonly evidence: string[] = [];
   /** Times in which a gateway was frozen or starved: what it sends afterwards is late. */
   private readonly late: { from: number; to: number }[] = [];
   private readonly faults: StoryOutcome['faults'] = { kill: 0, freeze: 0, starve: 0, drop: 0, restart: 0 };
@@ -128,32 +133,10 @@ class Story {
     for (const listener of this.listeners) await listener.client.drop().then(() => this.open(listener));
     await this.settle(true);
     this.judgeTexts();
-    if (process.env.RT_DEBUG && this.findings.size > 0) {
-      const { anew, client, userId } = (globalThis as any).rt;
-      const [f] = this.findings;
-      const id = /last: ([0-9a-f-]{36})/.exec(f ?? '')?.[1] ?? '';
-      const fs = await import('node:fs');
-      fs.writeFileSync(
-        '/tmp/rt/dump.json',
-        JSON.stringify(
-          {
-            f,
-            userId,
-            kept: client.chats.get(id),
-            anew: anew.get(id),
-            frames: client.frames.filter(
-              (x: any) => JSON.stringify(x).includes(id) || x.t === 'resync' || x.t === 'sync' || x.t === 'mark',
-            ),
-            t: client.frames.map((x: any) => x.t).join(' '),
-          },
-          null,
-          1,
-        ),
-      );
-    }
     const events = [...this.model.chats.values()].reduce((sum, { messages }) => sum + messages.length, 0);
     const findings = [...this.findings].slice(0, FINDINGS_MAX);
-    return { seed, acts, refused: this.refused, events, faults: this.faults, findings };
+    const { refused, faults, evidence } = this;
+    return { seed, acts, refused, events, faults, findings, evidence };
   }
 
   async close(): Promise<void> {
@@ -408,8 +391,9 @@ class Story {
 
   /** Waits until each client has the state of the store. */
   private async settle(isFinal: boolean): Promise<void> {
-    for (const { userId, client } of this.listeners) {
+    for (const listener of this.listeners) {
       if (this.findings.size > 0) return;
+      const { userId, client } = listener;
       const anew = await syncedAnew((path) => this.stack.get(path, { as: userId }));
       const isSettled = () => {
         this.tend();
@@ -419,11 +403,25 @@ class Story {
         if (difference !== null) throw new Error(difference);
         return true;
       };
-      if (process.env.RT_DEBUG) (globalThis as any).rt = { anew, client, userId };
-      await eventually(isSettled, {
-        within: this.settledWithin,
-        what: `state of ${userId}${isFinal ? ' at the end' : ''}`,
-      }).catch((error: Error) => this.findings.add(error.message));
+      const what = `state of ${userId}${isFinal ? ' at the end' : ''}`;
+      await eventually(isSettled, { within: this.settledWithin, what }).catch(async (error: Error) => {
+        this.findings.add(error.message);
+        await this.collectEvidence(listener);
+      });
+    }
+  }
+
+  /** What the client was sent last, and what the gateways say about themselves. */
+  private async collectEvidence({ gateway: used, client }: Listener): Promise<void> {
+    const frames = client.frames.slice(-EVIDENCE_FRAMES).map((frame) => JSON.stringify(frame).slice(0, EVIDENCE_MAX));
+    this.evidence.push(`uses gateway ${used}, which sent last:`, ...frames);
+    for (const [index, gateway] of this.gateways.entries()) {
+      const metrics = await fetch(`${gateway.opsUrl}/metrics`).then(
+        (response) => response.text(),
+        (error: Error) => error.message,
+      );
+      const told = metrics.split('\n').filter((line) => /^parley_gateway_(lag|filled|resyncs|connections)/.test(line));
+      this.evidence.push(`gateway ${index}:`, ...told, ...gateway.output.split('\n').slice(-EVIDENCE_FRAMES));
     }
   }
 

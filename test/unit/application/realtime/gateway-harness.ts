@@ -3,6 +3,7 @@ import { fingerprintOf } from '../../../../src/application/policy/view-chat.js';
 import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
 import type { Caller } from '../../../../src/application/ports/queries/chat-queries.js';
 import type { Cut } from '../../../../src/application/ports/queries/sync-log.js';
+import type { LogStretch } from '../../../../src/application/ports/store/followed-log.js';
 import type { LiveHandlers } from '../../../../src/application/ports/transport/live-feed.js';
 import { NOTHING_SYNCED, type SyncProgress } from '../../../../src/application/queries/sync-chats.js';
 import { Connection } from '../../../../src/application/realtime/connection.js';
@@ -79,7 +80,7 @@ export class GatewayHarness {
         memberships: async () => [membership(1, 1)],
         acquaintances: async () => [],
       },
-      log: { read: async () => Promise.reject(new Error('no gap is expected')) },
+      log: { read: async (_partition, after) => this.readLog(after) },
       pages: this.pages,
       policy: policy as unknown as PolicyDecisionPoint,
       render: { storeId: STORE_ID, recipientsMax: 100 },
@@ -92,6 +93,11 @@ export class GatewayHarness {
       settings: { syncConcurrency: 1, largeChatMembers: 100 },
     });
   }
+
+  /** What the log has after a position. */
+  readLog: (after: number) => LogStretch | Promise<LogStretch> = () => {
+    throw new Error('no gap is expected');
+  };
 
   /** Its tokens are not sealed. */
   readonly pages: SyncPages = {

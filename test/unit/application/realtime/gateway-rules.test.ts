@@ -3,8 +3,9 @@ import { expect } from 'chai';
 import { fingerprintOf } from '../../../../src/application/policy/view-chat.js';
 import { NOTHING_SYNCED } from '../../../../src/application/queries/sync-chats.js';
 import { CUT_INTERVAL_MS, Gateway, type GatewayDeps } from '../../../../src/application/realtime/gateway.js';
+import { message as domainMessage, logged } from '../outbox/logged-events.js';
 import { GatewayHarness, type OpenToken } from './gateway-harness.js';
-import { BOB, message } from './realtime-fixtures.js';
+import { BOB, CHAT, message } from './realtime-fixtures.js';
 
 /** Reads the page of the first walk, and its cut with it, before it registers the connection. */
 class LateGateway extends Gateway {
@@ -78,5 +79,23 @@ describe('The rules of a whole gateway', () => {
 
   it('notices the planted bug: a mark with a fresh view', async () => {
     expect(await marksWithTheViewOfThePages(true)).to.equal(false);
+  });
+
+  it('reads a gap to its end, also if a read ends before because of the size of its texts', async () => {
+    const harness = new GatewayHarness();
+    await harness.gateway.start();
+    await harness.connect();
+    const at = (position: number) =>
+      logged(
+        { type: 'message.created', message: { ...domainMessage, chatId: CHAT, sequence: position + 1 } },
+        { partition: 0, position, chatId: CHAT, sequence: position + 1 },
+      );
+    const end = 3;
+    // One event of the log in each read, as with texts that fill it.
+    harness.readLog = (after) => ({ events: [at(after + 1)], through: after + 1, end, floor: 0 });
+    harness.cut = { ...harness.cut, positions: [end] };
+    for (let seconds = 0; seconds < 3; seconds += 1) await harness.time.advance(CUT_INTERVAL_MS);
+    await harness.gateway.stop();
+    expect(harness.sequences).to.deep.equal([2, 3, 4]);
   });
 });
