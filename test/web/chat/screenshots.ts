@@ -74,8 +74,12 @@ await runProof(async () => {
     const [bob, carol] = [await tabOf('Bob', DESKTOP), await tabOf('Carol', DESKTOP)];
     await talk(alice, bob, carol);
 
-    await carol.field.pressSequentially('On my');
-    await alice.page.locator('.typing', { hasText: 'Carol is typing' }).waitFor();
+    const isTyping = alice.page.locator('.typing', { hasText: 'Carol is typing' });
+    await alice.eventually('typing', async () => {
+      // The gateway passes it on at most once in 5 s, and carol has just typed.
+      await carol.field.press('m');
+      return isTyping.isVisible();
+    });
     await alice.page.screenshot({ path: fileOf('light') });
     await carol.field.fill('');
 
