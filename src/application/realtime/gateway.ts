@@ -258,10 +258,7 @@ export class Gateway {
           // The chat was large: what came before is not there. Without a walk first, the client would have a gap.
           if (connection.hasMissed(chatId) && !isOwn) this.resync(connection, 'open');
           connection.offer(live, isShown ? 'content' : 'hidden', this.mayPush(connection));
-        } else if (sequence !== null) {
-          if (this.mayPush(connection)) connection.miss(chatId, live);
-          else connection.isPoked = true;
-        }
+        } else if (sequence !== null) connection.miss(chatId, live, this.mayPush(connection));
       }
     const { joined, left, reopened } = this.table.apply(event);
     for (const userId of joined) {

@@ -10,7 +10,7 @@ import { ChatTab, PHONE } from './chat-tab.js';
 /** The group that `npm start` creates. */
 const GROUP = 'Tea at four';
 const JAM = 'Lovely! I have the good strawberry jam: https://example.org/jam';
-const DESKTOP: BrowserContextOptions = { viewport: { width: 1440, height: 900 }, deviceScaleFactor: 1.25 };
+const DESKTOP: BrowserContextOptions = { viewport: { width: 1200, height: 750 }, deviceScaleFactor: 1.5 };
 
 const fileOf = (name: string) => join(projectFolder, 'docs', `chat-page-${name}.png`);
 
@@ -36,7 +36,7 @@ async function react(tab: ChatTab, text: string, emoji: string): Promise<void> {
 /** What is in all pictures. */
 async function talk(alice: ChatTab, bob: ChatTab, carol: ChatTab): Promise<void> {
   for (const tab of [alice, bob, carol]) await tab.enter(GROUP);
-  await mention(bob, 'Yes, please. ', 'Carol', 'with jam?');
+  // The first two messages are those of `npm start`.
   await alice.sees('with jam?');
   await alice.say(JAM);
   await Promise.all([bob.sees(JAM), carol.sees(JAM)]);
@@ -74,6 +74,11 @@ await runProof(async () => {
     const [bob, carol] = [await tabOf('Bob', DESKTOP), await tabOf('Carol', DESKTOP)];
     await talk(alice, bob, carol);
 
+    // Without the line before the new messages.
+    await alice.page.reload();
+    await alice.live();
+    await alice.enter(GROUP);
+    await alice.sees('garden door');
     const isTyping = alice.page.locator('.typing', { hasText: 'Carol is typing' });
     await alice.eventually('typing', async () => {
       // The gateway passes it on at most once in 5 s, and carol has just typed.
