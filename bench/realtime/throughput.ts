@@ -10,7 +10,7 @@ import { type Protocol, Swarm } from './swarm.js';
 const SENT_WITHIN_MS = 120_000;
 /** Messages that are on their way to the workers at a time. */
 const SENDERS = 64;
-/** Messages that the clients may be behind, in each lane. With more, a gateway would tell its clients that they are slow. */
+/** Messages that the clients may be behind, in each lane. With more, a gateway would find its clients slow. */
 const WINDOW = 100;
 const WINDOW_POLL_MS = 1;
 const CEILING_GOAL = 0.6;
