@@ -67,6 +67,10 @@ process.exitCode = await runNamed(
         about: 'random conversations on gateways that are killed, frozen and starved (20 stories, 25 min)',
         run: ['dist/test/chaos/realtime/run.js'],
       },
+      'gateway-kills': {
+        about: 'kill gateways under load, 20 times, with the ledgers of 200 clients of the library (3 min)',
+        run: ['dist/test/chaos/realtime/kills/run.js'],
+      },
       races: {
         about: 'rights revoked while commands are under way, 10,000 races',
         run: [MOCHA, 'dist/test/unit/policy/revocation-races.test.js'],
