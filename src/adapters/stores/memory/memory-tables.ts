@@ -16,6 +16,7 @@ import type { MembershipState } from '../../../domain/membership-state.js';
 import type { Message, MessageRevision, MessageStub } from '../../../domain/message.js';
 import type { User } from '../../../domain/user.js';
 import type { UserChats } from '../../../domain/user-chats.js';
+import type { Webhook } from '../../../domain/webhook.js';
 
 export interface PartitionRow {
   partition: number;
@@ -56,6 +57,8 @@ export class MemoryTables {
   readonly partitions = new Map<number, PartitionRow>();
   /** By `userKey`. */
   readonly users = new Map<string, User>();
+  /** By `webhookKey`. */
+  readonly webhooks = new Map<string, Webhook>();
   readonly chats = new Map<string, Chat>();
   /** By chat id, then by user id. */
   readonly members = new Map<string, Map<string, Member>>();
