@@ -68,6 +68,7 @@ const APPLICATION = {
   queries: ['policy', 'ports', 'runtime'],
   archive: ['ports', 'runtime'],
   relay: ['outbox', 'policy', 'ports', 'runtime'],
+  webhooks: ['relay', 'outbox', 'policy', 'ports', 'runtime'],
   search: ['ports', 'runtime'],
   operations: ['outbox', 'policy', 'search', 'ports', 'runtime'],
 };
@@ -80,6 +81,7 @@ const ADAPTERS = [
     'stores/prisma',
     'stores/memory',
     'sinks/json-lines',
+    'sinks/webhooks',
     'apis/http',
     'apis/realtime',
   ],

@@ -3,6 +3,7 @@ import { variable } from '../../infrastructure/config/config.js';
 import { oneOf, text } from '../../infrastructure/config/config-values.js';
 import { DATABASE } from './needs.js';
 import { defineRole } from './role.js';
+import { webhookVariables } from './webhook-variables.js';
 
 /** Event log → log consumers. It needs no broker. */
 export const relay = defineRole({
@@ -21,20 +22,27 @@ export const relay = defineRole({
       describe:
         'JSON Lines: batch flushes events to the disk before they count as delivered, never leaves that to the operating system',
     }),
+    ...webhookVariables,
   },
   // A relay without a log consumer would do nothing.
-  needs: [DATABASE, { anyOf: ['JSON_LINES_DIR'] }],
+  needs: [DATABASE, { anyOf: ['JSON_LINES_DIR', 'WEBHOOKS'] }],
   usesTransport: false,
-  isInDev: ({ jsonLinesDir }) => jsonLinesDir !== undefined,
+  isInDev: ({ jsonLinesDir, webhooks }) => jsonLinesDir !== undefined || webhooks === 'on',
 
   async compose(context) {
     const { JsonLinesConsumer } = await import('../../adapters/sinks/json-lines/json-lines-consumer.js');
     const { relayParts } = await import('./relay-parts.js');
+    const { webhookParts } = await import('./webhook-parts.js');
 
     const { jsonLinesDir, jsonLinesFsync } = context.settings;
     // A new consumer is added here.
     const consumers: LogConsumer[] =
       jsonLinesDir === undefined ? [] : [new JsonLinesConsumer({ folder: jsonLinesDir, fsync: jsonLinesFsync })];
-    return relayParts(context, { name: 'relay', relayId: context.workerId, consumers });
+    const relayId = context.workerId;
+    const webhooks = context.settings.webhooks === 'on' ? webhookParts(context, relayId) : null;
+    if (webhooks !== null) consumers.push(webhooks.consumer);
+    const parts = await relayParts(context, { name: 'relay', relayId, consumers });
+    // The engine is stopped with its consumer.
+    return webhooks === null ? parts : { ...parts, services: [...parts.services, webhooks.service] };
   },
 });

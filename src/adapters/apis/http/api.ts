@@ -6,6 +6,7 @@ import { CallerSlots } from '../../../application/gateway/caller-slots.js';
 import { CommandSubmitter } from '../../../application/gateway/submit-command.js';
 import { AudienceReader } from '../../../application/policy/chat-audience.js';
 import { DecisionViewing } from '../../../application/policy/decisions/view-decision.js';
+import { AdministrationPolicy } from '../../../application/policy/administration.js';
 import type { PolicyEnforcementPoint } from '../../../application/policy/enforcement.js';
 import { PolicyCache, type PolicyReader } from '../../../application/policy/policy-cache.js';
 import { ChatViewing } from '../../../application/policy/view-chat.js';
@@ -15,8 +16,10 @@ import type { ChatHistory } from '../../../application/ports/queries/chat-histor
 import type { ChatQueries } from '../../../application/ports/queries/chat-queries.js';
 import type { MessageSearch } from '../../../application/ports/queries/message-search.js';
 import type { SyncLog } from '../../../application/ports/queries/sync-log.js';
+import type { ApiKeys } from '../../../application/ports/store/api-keys.js';
 import type { DecisionLog } from '../../../application/ports/store/decision-log.js';
 import type { EventLog } from '../../../application/ports/store/event-log.js';
+import type { WebhookAdministration } from '../../../application/ports/store/webhooks.js';
 import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
 import type { CommandGateway } from '../../../application/ports/transport/transport.js';
 import {
@@ -39,10 +42,12 @@ import { CommandRequests } from './handlers/command-requests.js';
 import { decisionHandlers } from './handlers/decision-handlers.js';
 import { eventQueryHandlers } from './handlers/event-query-handlers.js';
 import { messageCommandHandlers } from './handlers/message-command-handlers.js';
+import { keyHandlers } from './handlers/key-handlers.js';
 import { messageQueryHandlers } from './handlers/message-query-handlers.js';
 import { searchHandlers } from './handlers/search-handlers.js';
 import { syncHandlers } from './handlers/sync-handlers.js';
 import { userHandlers } from './handlers/user-handlers.js';
+import { webhookHandlers } from './handlers/webhook-handlers.js';
 import { accessLog } from './middleware/access-log.js';
 import { cors } from './middleware/cors.js';
 import { methodNotAllowed } from './middleware/method-not-allowed.js';
@@ -64,6 +69,9 @@ export interface ApiDependencies {
   /** The decision log, for `GET /v1/decisions/{decisionId}`. Decisions about queries are recorded in it too. */
   decisions: Pick<DecisionLog, 'record' | 'find' | 'findPolicy'>;
   readPolicy: PolicyReader;
+  apiKeys: ApiKeys;
+  /** Null: the deliveries of webhooks are answered with 501. */
+  webhooks: WebhookAdministration | null;
   gateway: CommandGateway;
   /** Rate limit of each caller's requests. */
   limiter: CallerLimiter;
@@ -94,6 +102,8 @@ export function createApi(dependencies: ApiDependencies): Express {
     policy,
     decisions,
     readPolicy,
+    apiKeys,
+    webhooks,
     gateway,
     limiter,
     log,
@@ -113,6 +123,7 @@ export function createApi(dependencies: ApiDependencies): Express {
   const rendering = { storeId, recipientsMax };
   const audiences = new AudienceReader(log, policy.decisionPoint, recipientsMax);
   const commands = new CommandRequests(new CommandSubmitter(gateway, queries, receiptTimeoutMs));
+  const administration = new AdministrationPolicy(queries, policy, decisions);
   const handlers: Handlers = {
     ...chatQueryHandlers(queries, viewing, cursors),
     ...messageQueryHandlers(history, viewing, cursors),
@@ -123,6 +134,8 @@ export function createApi(dependencies: ApiDependencies): Express {
     ...decisionHandlers(asking),
     ...chatCommandHandlers(commands, cursorSecret),
     ...messageCommandHandlers(commands),
+    ...webhookHandlers(webhooks, administration, commands, cursors),
+    ...keyHandlers(apiKeys, administration),
   };
   const reads = new CallerSlots(settings.readsAtOnce, READS_WAITING_MAX);
   const searches = new CallerSlots(settings.searchesAtOnce, SEARCHES_WAITING_MAX);

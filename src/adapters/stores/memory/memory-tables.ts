@@ -6,6 +6,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import type { StoredApiKey } from '../../../application/ports/store/api-keys.js';
 import type { ReceiptRecord } from '../../../application/ports/store/command-store.js';
 import type { DecisionRecord } from '../../../application/ports/store/decision-record.js';
 import type { ParkedEvent } from '../../../application/ports/store/event-cursors.js';
@@ -54,6 +55,7 @@ export class MemoryTables {
   /** By `userKey`. */
   readonly tokenRevocations = new Map<string, Revocation & { number: number }>();
   tokenRevocationNumber = 0;
+  readonly apiKeys = new Map<string, StoredApiKey>();
   readonly partitions = new Map<number, PartitionRow>();
   /** By `userKey`. */
   readonly users = new Map<string, User>();

@@ -109,7 +109,9 @@ export interface DueLane {
   lane: string;
   /** Failed attempts at the first event of the lane. */
   attempts: number;
-  /** The endpoint has failed, and this is its next attempt: no other may run beside it. */
+  /** The endpoint has taken an event since the first failed attempt at the first event of this lane. */
+  hasSucceededSince: boolean;
+  /** The endpoint is failing, and this is its next attempt: no other may run beside it. */
   isProbe: boolean;
 }
 
@@ -140,8 +142,9 @@ export type Settlement =
       retryAfterMs: number;
       /** Delay before anything is sent to the endpoint again. Null: others go on. */
       pauseMs: number | null;
-      /** Counts as a failure of the endpoint. */
+      /** A failure of the endpoint, and not only a request for less. */
       countsForEndpoint: boolean;
+      isProbe: boolean;
     }
   /** The event is parked, and the lane goes on. */
   | { outcome: 'parked'; key: LaneKey; position: number; code: DeliveryCode }
@@ -178,8 +181,8 @@ export interface WebhookDeliveries {
    * fails has at most one, when its time has come.
    */
   due(partitions: readonly number[], perWebhook: number): Promise<DueLane[]>;
-  /** The positions of the first waiting events of a lane, in order. */
-  waiting(key: LaneKey, limit: number): Promise<number[]>;
+  /** The positions of the first waiting events of a lane after a position, in order. */
+  waiting(key: LaneKey, after: number, limit: number): Promise<number[]>;
   /** Records the results in one transaction. False if the epoch is outdated: the next owner tries these events again. */
   settle(owned: OwnedPartition, settlements: readonly Settlement[]): Promise<boolean>;
   counts(): Promise<DeliveryCounts>;
