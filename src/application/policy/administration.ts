@@ -1,6 +1,7 @@
 /** Whether the policy permits administrative requests that are no commands. */
-import { DEFAULT_USER_KIND } from '../../domain/user.js';
+
 import type { Refusal } from '../../domain/refusal.js';
+import { DEFAULT_USER_KIND } from '../../domain/user.js';
 import type { Action, ActorAttributes, PolicyAttributes } from '../ports/policy-decision-point.js';
 import type { Caller, ChatQueries } from '../ports/queries/chat-queries.js';
 import type { DecisionLog } from '../ports/store/decision-log.js';

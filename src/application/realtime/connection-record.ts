@@ -41,7 +41,9 @@ export class ConnectionRecord {
     this.life.abort();
     await this.running;
     if (this.isStored)
-      await store.withdraw(gatewayId).catch((error: unknown) => logger.warn('connected users not withdrawn', { error }));
+      await store
+        .withdraw(gatewayId)
+        .catch((error: unknown) => logger.warn('connected users not withdrawn', { error }));
   }
 
   connected({ tenantId, userId }: UserKey): void {

@@ -43,7 +43,8 @@ export function judge(
   const code = `status-${status}`;
   if (status >= 200 && status < 300)
     return { outcome: 'delivered', settlement: { outcome: 'delivered', key, position, isAnswered: true } };
-  if (status === GONE) return { outcome: 'gone', settlement: { outcome: 'gone', key, position, revision: lane.revision } };
+  if (status === GONE)
+    return { outcome: 'gone', settlement: { outcome: 'gone', key, position, revision: lane.revision } };
   const retryAfterMs = answer.retryAfterMs === null ? null : Math.min(answer.retryAfterMs, RETRY_AFTER_MAX_MS);
   if (status === RATE_LIMITED) {
     // The endpoint works, and asks for less. That says nothing of this event, which is therefore never parked for it.

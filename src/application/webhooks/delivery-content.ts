@@ -31,9 +31,7 @@ export class DeliveryContent {
     const { log, render } = this.deps;
     const entries = await log.readAt(this.partition, positions);
     const seenBy = await this.audiencesOf(entries);
-    return new Map(
-      entries.map((entry, index) => [entry.position, renderEvent(entry, seenBy[index] ?? null, render)]),
-    );
+    return new Map(entries.map((entry, index) => [entry.position, renderEvent(entry, seenBy[index] ?? null, render)]));
   }
 
   /**

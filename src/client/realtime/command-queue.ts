@@ -3,7 +3,7 @@
  * again, under its id, whenever the receipt is in doubt. So each chat gets its commands in the order of the calls, and
  * each has one effect.
  */
-import type { CommandData, CommandType, ChatlessCommand } from '../../contract/messages/commands.js';
+import type { ChatlessCommand, CommandData, CommandType } from '../../contract/messages/commands.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 import type { ClientFrameOf } from '../../contract/realtime/client-frames.js';
 import { FAILURE_CODES, REALTIME_LIMITS } from '../../contract/realtime/protocol.js';

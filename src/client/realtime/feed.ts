@@ -245,9 +245,7 @@ export class PlaceOnly implements FeedStore {
           this.#sequences.delete(change.chatId);
           break;
         case 'event':
-          if (
-            change.sequence !== null && isOfChat(change.event)
-          )
+          if (change.sequence !== null && isOfChat(change.event))
             this.#sequences.set(change.event.data.chatId ?? '', change.sequence);
           break;
         case 'token':

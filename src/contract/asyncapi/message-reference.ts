@@ -3,7 +3,7 @@
  * docs/message-reference.md.
  */
 
-import { type CommandType, commandTypes, CHATLESS_COMMANDS } from '../messages/commands.js';
+import { CHATLESS_COMMANDS, type CommandType, commandTypes } from '../messages/commands.js';
 import { type EventType, eventTypes } from '../messages/events.js';
 import {
   COMMAND_ID_PATTERN,

@@ -52,7 +52,10 @@ export const restDelivery = z.object({
   eventId: z.string().meta({ description: 'The `webhook-id` of the delivery, which is the id of the event.' }),
   state: z.enum(['waiting', 'parked']),
   lane: z.string().meta({ description: 'What is delivered in order: the chat id, or the actor id without a chat.' }),
-  code: z.string().nullable().meta({ description: 'How the last attempt ended. Null before it.', example: 'status-422' }),
+  code: z
+    .string()
+    .nullable()
+    .meta({ description: 'How the last attempt ended. Null before it.', example: 'status-422' }),
   attempts: count.meta({ description: 'Number of failed attempts.' }),
   nextAt: rfc3339.nullable().meta({
     description: 'When the next attempt is due. Null for a parked event, and for one that waits behind another one.',
@@ -64,12 +67,19 @@ export type RestDelivery = z.infer<typeof restDelivery>;
 export const putWebhookBody = webhookUpsertFields.omit({ webhookId: true });
 
 export const newSecretBody = z.strictObject({
-  overlapSeconds: z.int().min(0).max(SECRET_OVERLAP_MAX_SECONDS).optional().meta({
-    description: `How long the present secrets stay valid. Default: ${SECRET_OVERLAP_DEFAULT_SECONDS}.`,
-  }),
+  overlapSeconds: z
+    .int()
+    .min(0)
+    .max(SECRET_OVERLAP_MAX_SECONDS)
+    .optional()
+    .meta({
+      description: `How long the present secrets stay valid. Default: ${SECRET_OVERLAP_DEFAULT_SECONDS}.`,
+    }),
 });
 export const restSecret = z.object({
-  secret: z.string().meta({ description: 'Returned only here. Keep it.', example: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }),
+  secret: z
+    .string()
+    .meta({ description: 'Returned only here. Keep it.', example: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }),
   overlapSeconds: count,
 });
 
@@ -83,7 +93,9 @@ export const replayBody = z
   })
   .refine(
     ({ parked, chatId: chat, fromSequence }) =>
-      parked === true ? chat === undefined && fromSequence === undefined : chat !== undefined && fromSequence !== undefined,
+      parked === true
+        ? chat === undefined && fromSequence === undefined
+        : chat !== undefined && fromSequence !== undefined,
     { path: ['fromSequence'], message: 'is required with chatId; or give only parked' },
   );
 export const restReplay = z.object({

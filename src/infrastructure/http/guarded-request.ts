@@ -3,7 +3,7 @@
  * name that resolved to a public address a moment ago may resolve to a private one now.
  */
 import { lookup as resolve } from 'node:dns';
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import type { AddressRules } from './address-rules.js';

@@ -5,14 +5,14 @@ import { PrismaEventCursors } from '../../adapters/stores/prisma/log/prisma-even
 import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-log.js';
 import { PrismaFollowedLog } from '../../adapters/stores/prisma/log/prisma-followed-log.js';
 import { PrismaSyncLog } from '../../adapters/stores/prisma/log/prisma-sync-log.js';
+import { PrismaApiKeys } from '../../adapters/stores/prisma/prisma-api-keys.js';
+import { PrismaConnectedUsers } from '../../adapters/stores/prisma/prisma-connected-users.js';
 import {
   assertMigrated,
   openDatabase,
   pingDatabase,
   QUERY_TIMEOUT_MS,
 } from '../../adapters/stores/prisma/prisma-database.js';
-import { PrismaApiKeys } from '../../adapters/stores/prisma/prisma-api-keys.js';
-import { PrismaConnectedUsers } from '../../adapters/stores/prisma/prisma-connected-users.js';
 import { PrismaLiveReaders } from '../../adapters/stores/prisma/prisma-live-readers.js';
 import { PrismaPartitionRegistry } from '../../adapters/stores/prisma/prisma-partition-registry.js';
 import { PrismaStoreIdentity } from '../../adapters/stores/prisma/prisma-store-identity.js';

@@ -17,7 +17,11 @@ import type { SearchIndex } from '../../application/ports/store/search-index.js'
 import type { StoreCapabilities } from '../../application/ports/store/store-capabilities.js';
 import type { TokenRevocations } from '../../application/ports/store/token-revocations.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
-import type { ConnectedUsers, WebhookAdministration, WebhookDeliveries } from '../../application/ports/store/webhooks.js';
+import type {
+  ConnectedUsers,
+  WebhookAdministration,
+  WebhookDeliveries,
+} from '../../application/ports/store/webhooks.js';
 import type { RetrySchedule } from '../../application/webhooks/retry-schedule.js';
 import type { Values, Variables } from '../../infrastructure/config/config.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';

@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import { eventually } from '../../support/eventually.js';
 import type { TestProcess } from '../../support/fleet/processes.js';
-import { faultsOfChat, WebhookStack, WITHIN_MS } from '../../support/webhooks/webhook-stack.js';
 import type { Endpoint } from '../../support/webhooks/endpoint.js';
+import { faultsOfChat, WebhookStack, WITHIN_MS } from '../../support/webhooks/webhook-stack.js';
 
 const CHATS = 6;
 const MESSAGES = 30;
@@ -76,7 +76,9 @@ describe('Webhooks while things die', function () {
         await endpoint.kill();
         const before = (await stack.rest.fleet.query('SELECT 1 FROM webhook_endpoints WHERE failures > 0')).length;
         await eventually(
-          async () => before > 0 || (await stack.rest.fleet.query('SELECT 1 FROM webhook_endpoints WHERE failures > 0')).length > 0,
+          async () =>
+            before > 0 ||
+            (await stack.rest.fleet.query('SELECT 1 FROM webhook_endpoints WHERE failures > 0')).length > 0,
           { within: WITHIN_MS, what: 'the relay notices' },
         );
         await endpoint.restart();
@@ -107,4 +109,3 @@ describe('Webhooks while things die', function () {
     });
   });
 });
-

@@ -28,7 +28,13 @@ describe('Webhooks on the real stack', function () {
     const [{ event, headers } = { event: null, headers: {} }] = endpoint.taken;
     expect(event?.data).to.include({ body: 'text 0', chatId });
     expect(headers['content-type']).to.equal('application/cloudevents+json');
-    expect(await stack.state(webhookId)).to.include({ state: 'active', waiting: 0, parked: 0, failures: 0, secrets: 1 });
+    expect(await stack.state(webhookId)).to.include({
+      state: 'active',
+      waiting: 0,
+      parked: 0,
+      failures: 0,
+      secrets: 1,
+    });
   });
 
   it('filter by the kind of the chat', async () => {
@@ -85,7 +91,10 @@ describe('Webhooks on the real stack', function () {
       await say(bad, `bad ${n}`);
       await say(good, `good ${n}`);
     }
-    await eventually(() => sequencesOf(endpoint.ids, good).length === 3, { within: WITHIN_MS, what: 'the other goes on' });
+    await eventually(() => sequencesOf(endpoint.ids, good).length === 3, {
+      within: WITHIN_MS,
+      what: 'the other goes on',
+    });
     expect(sequencesOf(endpoint.ids, bad)).to.deep.equal([]);
     isBroken = false;
     await stack.drained(webhookId);
@@ -101,7 +110,13 @@ describe('Webhooks on the real stack', function () {
     await stack.drained(webhookId);
     expect(endpoint.ids).to.deep.equal([`${chatId}/2`, `${chatId}/4`]);
     const [parked] = await stack.deliveries(webhookId, 'parked');
-    expect(parked).to.include({ eventId: `${chatId}/3`, state: 'parked', code: 'status-422', attempts: 1, nextAt: null });
+    expect(parked).to.include({
+      eventId: `${chatId}/3`,
+      state: 'parked',
+      code: 'status-422',
+      attempts: 1,
+      nextAt: null,
+    });
     endpoint.behaviour = () => 200;
     const replayed = await stack.rest.post(`/v1/webhooks/${webhookId}/replay`, { parked: true }, CONSOLE);
     expect(replayed.body).to.deep.equal({ events: 1, nextSequence: null });
@@ -148,7 +163,10 @@ describe('Webhooks on the real stack', function () {
       return { status: 429, headers: { 'retry-after': '1' } };
     };
     await say(one, 'x');
-    await eventually(async () => (await stack.state(webhookId)).notBefore !== null, { within: WITHIN_MS, what: 'a pause' });
+    await eventually(async () => (await stack.state(webhookId)).notBefore !== null, {
+      within: WITHIN_MS,
+      what: 'a pause',
+    });
     await say(two, 'y');
     await stack.drained(webhookId);
     expect(endpoint.taken).to.have.length(2);

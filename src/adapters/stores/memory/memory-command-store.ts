@@ -148,7 +148,9 @@ export class MemoryCommandStore implements CommandStore {
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
       userChats: pick(keys.userChats.map(userKey), (key) => userChats.get(key)),
       webhooks: new Map(
-        [...webhooks].filter(([, { tenantId }]) => keys.webhookTenants.includes(tenantId)).map(([key, row]) => [key, copy(row)]),
+        [...webhooks]
+          .filter(([, { tenantId }]) => keys.webhookTenants.includes(tenantId))
+          .map(([key, row]) => [key, copy(row)]),
       ),
       formerMutes: new Map(
         keys.formerMutes.flatMap((key) => {

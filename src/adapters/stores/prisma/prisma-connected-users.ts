@@ -1,8 +1,4 @@
-import type {
-  ConnectedUsers,
-  ConnectionChanges,
-  OfflineRecipient,
-} from '../../../application/ports/store/webhooks.js';
+import type { ConnectedUsers, ConnectionChanges, OfflineRecipient } from '../../../application/ports/store/webhooks.js';
 import { column } from './columns.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
@@ -21,7 +17,9 @@ export class PrismaConnectedUsers implements ConnectedUsers {
   /** Gateways that died without a word are forgotten by the others. */
   async record(gatewayId: string, changes: ConnectionChanges, leaseMs: number): Promise<void> {
     const { isComplete, connected, disconnected } = changes;
-    const keys = (users: ConnectionChanges['connected']) => Prisma.sql`unnest(${column(users, (user) => user.tenantId)}::text[],
+    const keys = (
+      users: ConnectionChanges['connected'],
+    ) => Prisma.sql`unnest(${column(users, (user) => user.tenantId)}::text[],
       ${column(users, (user) => user.userId)}::text[]) AS k(tenant_id, user_id)`;
     const gone = isComplete
       ? Prisma.sql`DELETE FROM connected_users c WHERE c.gateway_id = ${gatewayId} AND NOT EXISTS (

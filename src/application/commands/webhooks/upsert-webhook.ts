@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { commandData } from '../../../contract/messages/commands.js';
-import { type Webhook, WEBHOOKS_PER_TENANT_MAX } from '../../../domain/webhook.js';
+import { WEBHOOKS_PER_TENANT_MAX, type Webhook } from '../../../domain/webhook.js';
 import type { CommandHandler } from '../command-handler.js';
 import { accepted, attributesAbout, refused } from '../outcome.js';
 

@@ -88,7 +88,12 @@ export interface WebhookAdministration {
    */
   addSecret(key: WebhookKey, secret: string, overlapMs: number): Promise<boolean>;
   /** Parked events first, then waiting ones, by partition and position, after a place of the same list. */
-  deliveries(key: WebhookKey, state: 'waiting' | 'parked', after: DeliveryPlace | null, limit: number): Promise<ListedDelivery[]>;
+  deliveries(
+    key: WebhookKey,
+    state: 'waiting' | 'parked',
+    after: DeliveryPlace | null,
+    limit: number,
+  ): Promise<ListedDelivery[]>;
   replay(key: WebhookKey, replay: Replay): Promise<Replayed>;
   /** Paused: nothing is sent, and everything waits. Resumed: what waits is due at once. False if there is none. */
   setPaused(key: WebhookKey, isPaused: boolean): Promise<boolean>;

@@ -30,8 +30,8 @@ import type { Chat, Member, Metadata } from '../../../../src/domain/chat.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../../src/domain/limits.js';
 import type { Message, MessageRevision, MessageStub } from '../../../../src/domain/message.js';
 import type { Claims, User } from '../../../../src/domain/user.js';
-import type { Webhook } from '../../../../src/domain/webhook.js';
 import { countedAs, NO_CHATS, type UserChats } from '../../../../src/domain/user-chats.js';
+import type { Webhook } from '../../../../src/domain/webhook.js';
 import { defaultPolicy } from '../../../support/policies/default-policy.js';
 
 /** A command as a test states it. */

@@ -174,4 +174,3 @@ export class PrismaWebhookAdministration implements WebhookAdministration {
     });
   }
 }
-

@@ -6,7 +6,11 @@ import type {
   Settlement,
   WebhookDeliveries,
 } from '../../../../application/ports/store/webhooks.js';
-import { ENDPOINT_FAILURES_MAX, endpointPausesMs, type RetrySchedule } from '../../../../application/webhooks/retry-schedule.js';
+import {
+  ENDPOINT_FAILURES_MAX,
+  endpointPausesMs,
+  type RetrySchedule,
+} from '../../../../application/webhooks/retry-schedule.js';
 import { WEBHOOK_CONSUMER } from '../../../../application/webhooks/webhook-consumer.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
@@ -154,7 +158,8 @@ export class PrismaWebhookDeliveries implements WebhookDeliveries {
       lane: one.key.lane,
       position: one.position,
       outcome: one.outcome,
-      code: one.outcome === 'failed' || one.outcome === 'parked' ? one.code : one.outcome === 'gone' ? 'status-410' : null,
+      code:
+        one.outcome === 'failed' || one.outcome === 'parked' ? one.code : one.outcome === 'gone' ? 'status-410' : null,
       retryMs: one.outcome === 'failed' ? Math.round(one.retryAfterMs) : null,
       isProbe: one.outcome === 'failed' && one.isProbe ? 'true' : 'false',
     }));
@@ -238,7 +243,9 @@ export class PrismaWebhookDeliveries implements WebhookDeliveries {
       .catch(rethrow);
     await this.database.$executeRaw(of('webhook_lanes', unwanted)).catch(rethrow);
     await this.database.$executeRaw(of('webhook_endpoints', deleted)).catch(rethrow);
-    await this.database.$executeRaw(of('webhook_secrets', Prisma.sql`(${deleted} OR t.expires_at < now())`)).catch(rethrow);
+    await this.database
+      .$executeRaw(of('webhook_secrets', Prisma.sql`(${deleted} OR t.expires_at < now())`))
+      .catch(rethrow);
   }
 
   private lock({ partition }: OwnedPartition) {
@@ -261,7 +268,9 @@ export class PrismaWebhookDeliveries implements WebhookDeliveries {
     for (const one of settlements) note(notes, one);
     const rows = [...notes.values()].sort((a, b) => a.webhook - b.webhook);
     const pauses = endpointPausesMs(this.schedule, this.random());
-    const pauseOf = (failures: Prisma.Sql) => Prisma.sql`CASE WHEN ${failures} < ${ENDPOINT_FAILURES_MAX}::int4 THEN NULL
+    const pauseOf = (
+      failures: Prisma.Sql,
+    ) => Prisma.sql`CASE WHEN ${failures} < ${ENDPOINT_FAILURES_MAX}::int4 THEN NULL
       ELSE now() + (${column(pauses, Math.round)}::float8[])[
         LEAST(${failures} - ${ENDPOINT_FAILURES_MAX}::int4 + 1, ${pauses.length}::int4)] * interval '1 millisecond' END`;
     return this.database.$executeRaw`

@@ -1,7 +1,8 @@
 /** Reads a dead letter. Any program may have written its body, headers and properties, so nothing in it is trusted. */
-import { isChatless } from '../../../../contract/messages/commands.js';
+
 import type { ConsumeMessage } from 'amqplib';
 import { DEAD_LETTER_REASONS, type DeadLetter } from '../../../../application/ports/transport/dead-letter-queue.js';
+import { isChatless } from '../../../../contract/messages/commands.js';
 import { UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
 import { FORWARDED_HEADER } from '../consume/incoming-command.js';
 
