@@ -1,6 +1,6 @@
 /**
- * API keys as bearer tokens. Each process holds the keys that it has seen, and reads a key again when it is older than a
- * second. Connections are closed when their key is gone, which is followed like the revocations of tokens (ADR 0026).
+ * API keys as bearer tokens. Each process holds the keys that it has seen, and reads a key again when it is older than
+ * a second. Connections are closed when their key is gone, which is followed like the revocations of tokens (ADR 0026).
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';

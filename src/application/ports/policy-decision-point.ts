@@ -56,7 +56,7 @@ export interface PolicyAttributes {
   deleteMode: DeleteMode | null;
   /** `user.upsert`: whether the profile is the actor's own, and whether the command sets the user's kind or claims. */
   profile: { isActor: boolean; setsKind: boolean; setsClaims: boolean } | null;
-  /** `user.view`: the user whose profile it is, and whether a search found the user. `key.manage`: the user of the keys. */
+  /** `user.view`: the user whose profile it is, and whether a search found the user. `key.manage`: whose keys. */
   user: { isActor: boolean; kind: UserKind; isFound: boolean } | null;
   /** `decision.view`: the decision in question. */
   decision: { isActor: boolean } | null;

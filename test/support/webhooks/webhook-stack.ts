@@ -3,6 +3,7 @@ import { v4 } from 'uuid';
 import type { RestDelivery, RestWebhook } from '../../../src/contract/rest/webhook-operations.js';
 import { RestStack } from '../../integration/stack/rest/rest-stack.js';
 import { eventually } from '../eventually.js';
+import { makesKind } from '../fleet/made-kind.js';
 import type { TestProcess } from '../fleet/processes.js';
 import { Endpoint } from './endpoint.js';
 
@@ -44,11 +45,7 @@ export class WebhookStack {
 
   /** As a directory would. */
   async makeKind(userId: string, kind: 'service' | 'bot'): Promise<void> {
-    await this.rest.fleet.query(
-      `INSERT INTO users (tenant_id, user_id, display_name, name_key, kind, metadata, revision, created_at, updated_at)
-       VALUES ('default', $1, $1, $1, $2, '{}', 1, now(), now())`,
-      [userId, kind],
-    );
+    await this.rest.fleet.query(makesKind(userId, kind));
   }
 
   async endpoint(): Promise<Endpoint> {

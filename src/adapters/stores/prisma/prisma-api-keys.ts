@@ -1,5 +1,6 @@
 import type { ApiKey, ApiKeys, KeyScope, StoredApiKey } from '../../../application/ports/store/api-keys.js';
 import type { UserKey } from '../../../application/ports/store/command-store.js';
+import { column, hex, time } from './columns.js';
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 
@@ -10,15 +11,24 @@ const COLUMNS = {
 
 type Row = Omit<ApiKey, 'scopes'> & { scopes: string[] };
 
-/** Every method rejects with a `StoreError`. */
+/**
+ * Every method rejects with a `StoreError`.
+ *
+ * Raw: an insertion with a condition.
+ */
 export class PrismaApiKeys implements ApiKeys {
   constructor(private readonly database: PrismaClient) {}
 
   async add({ hash, ...key }: StoredApiKey, max: number): Promise<boolean> {
-    const { tenantId, userId } = key;
-    if ((await this.database.apiKey.count({ where: { tenantId, userId } }).catch(rethrow)) >= max) return false;
-    await this.database.apiKey.create({ data: { ...key, hash: Uint8Array.from(hash) } }).catch(rethrow);
-    return true;
+    const { keyId, tenantId, userId, label, scopes, createdBy, createdAt, expiresAt } = key;
+    const count = await this.database.$executeRaw`
+      INSERT INTO api_keys (key_id, tenant_id, user_id, hash, label, scopes, created_by, created_at, expires_at)
+      SELECT ${keyId}::uuid, ${tenantId}, ${userId}, decode(${hex(hash)}, 'hex'), ${label},
+        ${column(scopes, (scope) => scope)}::text[], ${createdBy}, ${time(createdAt)}::timestamptz, ${time(expiresAt)}::timestamptz
+      WHERE (SELECT count(*) FROM api_keys k WHERE k.tenant_id = ${tenantId} AND k.user_id = ${userId}) < ${max}::int4`.catch(
+      rethrow,
+    );
+    return count === 1;
   }
 
   async list({ tenantId, userId }: UserKey): Promise<ApiKey[]> {

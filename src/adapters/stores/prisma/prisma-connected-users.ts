@@ -3,7 +3,11 @@ import { column } from './columns.js';
 import { Prisma, type PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 
-/** Raw: the server's clock, and sets of rows. */
+/**
+ * Every method rejects with a `StoreError`.
+ *
+ * Raw: the server's clock, and sets of rows.
+ */
 export class PrismaConnectedUsers implements ConnectedUsers {
   constructor(private readonly database: PrismaClient) {}
 

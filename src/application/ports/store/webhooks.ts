@@ -188,7 +188,7 @@ export interface WebhookDeliveries {
   due(partitions: readonly number[], perWebhook: number): Promise<DueLane[]>;
   /** The positions of the first waiting events of a lane after a position, in order. */
   waiting(key: LaneKey, after: number, limit: number): Promise<number[]>;
-  /** Records the results in one transaction. False if the epoch is outdated: the next owner tries these events again. */
+  /** Records the results in one transaction. False if the epoch is outdated: the next owner tries them again. */
   settle(owned: OwnedPartition, settlements: readonly Settlement[]): Promise<boolean>;
   counts(): Promise<DeliveryCounts>;
   /** Deletes what is left of deleted webhooks, and secrets that have expired, at most some thousand rows. */

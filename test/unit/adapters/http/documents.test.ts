@@ -72,6 +72,18 @@ describe('REST documents', () => {
       'get /v1/users',
       'put /v1/me',
       'get /v1/me/unread',
+      'get /v1/webhooks',
+      'put /v1/webhooks/{webhookId}',
+      'get /v1/webhooks/{webhookId}',
+      'delete /v1/webhooks/{webhookId}',
+      'post /v1/webhooks/{webhookId}/secrets',
+      'get /v1/webhooks/{webhookId}/deliveries',
+      'post /v1/webhooks/{webhookId}/replay',
+      'post /v1/webhooks/{webhookId}/pause',
+      'post /v1/webhooks/{webhookId}/resume',
+      'get /v1/users/{userId}/keys',
+      'post /v1/users/{userId}/keys',
+      'delete /v1/users/{userId}/keys/{keyId}',
     ]);
   });
 

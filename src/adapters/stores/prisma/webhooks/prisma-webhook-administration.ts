@@ -32,7 +32,11 @@ const ms = (time: string) => Prisma.raw(`(extract(epoch FROM ${time}) * 1000)::f
 const isKey = ({ tenantId, webhookId }: WebhookKey) =>
   Prisma.sql`w.tenant_id = ${tenantId} AND w.webhook_id = ${webhookId}::uuid`;
 
-/** Raw: counts with a limit, joins over the log, and the server's clock. */
+/**
+ * Every method rejects with a `StoreError`.
+ *
+ * Raw: counts with a limit, joins over the log, and the server's clock.
+ */
 export class PrismaWebhookAdministration implements WebhookAdministration {
   constructor(private readonly database: PrismaClient) {}
 
@@ -46,7 +50,7 @@ export class PrismaWebhookAdministration implements WebhookAdministration {
 
   async addSecret(key: WebhookKey, secret: string, overlapMs: number): Promise<boolean> {
     const rows = await this.database.$queryRaw<{ added: number }[]>`
-      WITH known AS (SELECT number FROM webhooks w WHERE ${isKey(key)} FOR NO KEY UPDATE),
+      WITH known AS (SELECT number FROM webhooks w WHERE ${isKey(key)}),
       older AS (
         UPDATE webhook_secrets z SET expires_at = LEAST(z.expires_at, now() + ${overlapMs}::float8 * interval '1 millisecond')
         FROM known k WHERE z.webhook = k.number),
