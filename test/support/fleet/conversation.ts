@@ -15,8 +15,8 @@ export interface Conversation {
 }
 
 /**
- * `ask` publishes a command and resolves with its receipt. `service`: a user of that kind, who manages a webhook; without
- * one, these commands are left out.
+ * `ask` publishes a command and resolves with its receipt. `service`: a user of that kind, who manages a webhook;
+ * without one, these commands are left out.
  */
 export async function playConversation(
   ask: (command: CommandToSend) => Promise<Receipt>,

@@ -36,6 +36,6 @@ export class HttpWebhookSender implements WebhookSender {
 export function delayOf(retryAfter: string | null, now = Date.now()): number | null {
   if (retryAfter === null) return null;
   if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1_000;
-  const at = Date.parse(retryAfter);
+  const at = /^[A-Z][a-z]{2}, /.test(retryAfter) ? Date.parse(retryAfter) : Number.NaN;
   return Number.isNaN(at) ? null : Math.max(0, at - now);
 }

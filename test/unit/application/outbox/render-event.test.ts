@@ -2,7 +2,12 @@ import { expect } from 'chai';
 import { encodeEvent, eventId, renderEvent } from '../../../../src/application/outbox/render-event.js';
 import { userKey } from '../../../../src/application/ports/store/command-store.js';
 import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
-import { EVENT_CONTENT_TYPE, eventEnvelope, eventTypes } from '../../../../src/contract/messages/events.js';
+import {
+  CHATLESS_EVENTS,
+  EVENT_CONTENT_TYPE,
+  eventEnvelope,
+  eventTypes,
+} from '../../../../src/contract/messages/events.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
 import { DeciderHarness } from '../commands/decider-harness.js';
 import {
@@ -154,7 +159,7 @@ describe('An event contains', () => {
 
   it('its id: chat and sequence, or partition and position without a sequence', () => {
     const marks = ['chat.hidden', 'chat.unhidden', 'chat.read', 'chat.delivered'];
-    const unnumbered = [...marks, 'user.upserted', 'command.rejected'];
+    const unnumbered: string[] = [...marks, ...CHATLESS_EVENTS];
     expect(oneOfEach.map(eventId)).to.deep.equal(
       oneOfEach.map(({ event }) => (unnumbered.includes(event.type) ? 'p3/1007' : `${GROUP}/42`)),
     );

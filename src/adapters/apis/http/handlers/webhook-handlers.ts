@@ -3,6 +3,7 @@ import type { AdministrationPolicy, AdministrativeAction } from '../../../../app
 import type { Caller } from '../../../../application/ports/queries/chat-queries.js';
 import type { WebhookAdministration, WebhookStatus } from '../../../../application/ports/store/webhooks.js';
 import { newSecret } from '../../../../application/webhooks/signature.js';
+import { stateOf } from '../../../../application/webhooks/webhook-state.js';
 import type { RestOperationName } from '../../../../contract/rest/operations.js';
 import {
   newSecretBody,
@@ -138,15 +139,6 @@ export function webhookHandlers(
     pauseWebhook: setPaused(true),
     resumeWebhook: setPaused(false),
   };
-}
-
-/** One word for what stands between an event and the endpoint; the first that applies. */
-export function stateOf({ webhook, state, secrets }: WebhookStatus): RestWebhook['state'] {
-  if (!webhook.isEnabled) return 'disabled';
-  if (state.isGone) return 'gone';
-  if (state.isPaused) return 'paused';
-  if (secrets === 0) return 'no-secret';
-  return state.failures > 0 || state.notBefore !== null ? 'failing' : 'active';
 }
 
 function representWebhook(status: WebhookStatus): RestWebhook {

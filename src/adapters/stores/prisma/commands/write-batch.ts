@@ -2,8 +2,8 @@
  * Writes the net effect of a batch in one statement, which commits by itself.
  *
  * Rows that partitions share are written in the same order in every batch (profiles, webhooks, chat ids, chat counts of
- * users, receipts; by key within each). So batches can wait for each other but never deadlock. Rows of the search index,
- * which batches share with indexers, are written after all of these.
+ * users, receipts; by key within each). So batches can wait for each other but never deadlock. Rows of the search
+ * index, which batches share with indexers, are written after all of these.
  *
  * Raw: parts of one statement, and row locks in this order.
  */
