@@ -45,7 +45,9 @@ export class SteadyLoad {
     else this.figures.refused += 1;
   }
 
-  /** Sends all commands at this rate per second, and waits for the last answer. `onSent` gets the time when it was due. */
+  /**
+   * Sends all commands at this rate per second, and waits for the last answer. `onSent` gets the time when one was due.
+   */
   async run(
     commands: Iterable<BenchCommand>,
     perSecond: number,

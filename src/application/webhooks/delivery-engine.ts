@@ -152,8 +152,7 @@ export class DeliveryEngine {
     const underWay = this.underWay.get(lane.number) ?? new Set<string>();
     const name = `${lane.partition} ${lane.lane}`;
     const isFull = underWay.size >= this.deps.perEndpoint || (this.requests >= REQUESTS_MAX && underWay.size > 0);
-    // A probe waits until nothing else is under way, so that its answer is the endpoint's present one.
-    if (served === undefined || isFull || underWay.has(name) || (lane.isProbe && underWay.size > 0)) return;
+    if (served === undefined || isFull || underWay.has(name)) return;
     this.underWay.set(lane.number, underWay.add(name));
     this.requests += 1;
     const { deliveries, sender, schedule, observer, time, logger } = this.deps;

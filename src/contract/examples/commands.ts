@@ -1,7 +1,7 @@
 /**
  * One example of each command. A new tenant's producer can publish them in this order, and each is accepted; those
- * about webhooks only from a service. A test does so with a worker. The worker generates message ids, so a command about a
- * message takes the id from the receipt.
+ * about webhooks only from a service. A test does so with a worker. The worker generates message ids, so a command
+ * about a message takes the id from the receipt.
  */
 import type { ChatlessCommand, CommandData, CommandType } from '../messages/commands.js';
 

@@ -191,7 +191,10 @@ export interface WebhookDeliveries {
   /** Records the results in one transaction. False if the epoch is outdated: the next owner tries them again. */
   settle(owned: OwnedPartition, settlements: readonly Settlement[]): Promise<boolean>;
   counts(): Promise<DeliveryCounts>;
-  /** Deletes what is left of deleted webhooks, and secrets that have expired, at most some thousand rows. */
+  /**
+   * Deletes what is left of deleted webhooks, and secrets that have expired, at most some thousand rows. Pauses webhooks
+   * with too many parked events.
+   */
   clean(): Promise<void>;
 }
 

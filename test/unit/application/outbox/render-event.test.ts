@@ -206,6 +206,8 @@ describe('An event contains', () => {
       `chat.delivered.acme.${GROUP}`,
       `member.updated.acme.${GROUP}`,
       'user.upserted.acme.alice',
+      'webhook.upserted.acme.alice',
+      'webhook.deleted.acme.alice',
       `command.rejected.acme.${GROUP}`,
     ]);
   });
@@ -213,7 +215,8 @@ describe('An event contains', () => {
   it('the same hash key in header and body', () => {
     for (const event of oneOfEach) {
       const outgoing = encodeEvent(event, whomOf(event), context);
-      const key = event.event.type === 'user.upserted' ? 'alice' : GROUP;
+      // The rejected command is about the group.
+      const key = event.chatId === null && event.event.type !== 'command.rejected' ? 'alice' : GROUP;
       expect(outgoing.partitionKey).to.equal(key);
       expect(renderEvent(event, whomOf(event), context).partitionkey).to.equal(key);
     }

@@ -21,10 +21,13 @@ import { addDeliveries, WAITING_MAX, waitingOf, wants } from './delivery-rows.js
 const BACKLOG_STRETCH = 1_000;
 /** A backlog is taken once so few events of its partition wait. */
 const BACKLOG_RESUME = WAITING_MAX / 2;
-/** A relay that has claimed a probe and died is followed by another one after this. */
-const PROBE_CLAIM_MS = 60_000;
+/** If a relay that has claimed a probe dies, or has no place for it, the next one comes after this. */
+const PROBE_CLAIM_MS = 20_000;
 /** The time of the last success is written at most this often. */
 const SUCCESS_NOTED_EVERY_MS = 5_000;
+/** A webhook with so many parked events is paused: its endpoint refuses everything. */
+const PARKED_MAX = 10_000;
+const TOO_MANY_PARKED = 'too-many-parked';
 /** Rows that one call of `clean` deletes of each table. */
 const CLEANED_MAX = 5_000;
 
@@ -242,6 +245,11 @@ export class PrismaWebhookDeliveries implements WebhookDeliveries {
       .$executeRaw(of('webhook_deliveries', Prisma.sql`((${unwanted} AND t.code IS NULL) OR ${deleted})`))
       .catch(rethrow);
     await this.database.$executeRaw(of('webhook_lanes', unwanted)).catch(rethrow);
+    await this.database.$executeRaw`
+      INSERT INTO webhook_endpoints AS s (webhook, is_paused, code)
+      SELECT webhook, true, ${TOO_MANY_PARKED} FROM webhook_deliveries WHERE code IS NOT NULL
+      GROUP BY webhook HAVING count(*) >= ${PARKED_MAX}::int4 ORDER BY webhook
+      ON CONFLICT (webhook) DO UPDATE SET is_paused = true, code = EXCLUDED.code WHERE NOT s.is_paused`.catch(rethrow);
     await this.database.$executeRaw(of('webhook_endpoints', deleted)).catch(rethrow);
     await this.database
       .$executeRaw(of('webhook_secrets', Prisma.sql`(${deleted} OR t.expires_at < now())`))
