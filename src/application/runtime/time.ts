@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 
 /** The clock, pauses and randomness of the worker: real in a process, controlled in a simulation. */
 export interface Time {
@@ -16,9 +16,17 @@ export interface Time {
 export const realTime: Time = {
   now: () => new Date(),
   elapsedMs: () => performance.now(),
+  // Most pauses end early, and one of `node:timers/promises` then makes an error with a stack.
   pause: (delayMs, signal) =>
-    sleep(delayMs, undefined, { signal }).catch((error: unknown) => {
-      if (!signal.aborted) throw error;
+    new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const end = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, delayMs);
+      signal.addEventListener('abort', end);
     }),
   turn: () => setImmediate(),
   random: () => Math.random(),

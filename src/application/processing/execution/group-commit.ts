@@ -31,6 +31,13 @@ export const GROUP_MAX_BYTES = 4 * 1024 * 1024;
 export const SECOND_GROUP_COMMANDS = 192;
 /** A group that runs for longer than this no longer counts, so that other partitions need not wait for it. */
 export const GROUP_HELD_MAX_MS = 200;
+/**
+ * A group starts this long after the start of the one before, or later. At some hundred commands per second nearly each
+ * of them would be a transaction of its own, whose fixed cost keeps processors busy that the next command waits for.
+ */
+export const GATHER_MS = 5;
+/** A group need not wait for GATHER_MS if this many commands wait. */
+export const GATHERED_COMMANDS = 4;
 /** A partition that takes longer than this to read its commands executes them alone. */
 export const BOARDING_MAX_MS = 20;
 
@@ -54,6 +61,9 @@ interface Waiting {
 /** What became of a partition's part of a group. */
 type Outcome = { kind: 'executed'; executed: ExecutedBatch } | { kind: 'alone' } | { kind: 'failed'; error: unknown };
 
+/** An abort without a reason makes an error with a stack. */
+const ENDED = 'ended';
+const NEVER = new AbortController().signal;
 const ALONE: Outcome = { kind: 'alone' };
 
 interface Joined {
@@ -67,6 +77,8 @@ export class GroupCommit {
   /** Groups that run and still count. */
   private running = 0;
   private isDue = false;
+  private startedAtMs = Number.NEGATIVE_INFINITY;
+  private isGathering = false;
   /** Partitions that execute alone until one batch has passed without trouble. */
   private readonly apart = new Set<number>();
 
@@ -101,22 +113,42 @@ export class GroupCommit {
 
   private canStart(): boolean {
     if (this.waiting.length === 0) return false;
-    if (this.running === 0) return true;
+    if (this.running === 0) return this.hasGathered();
     return this.running === 1 && this.isBusy;
   }
 
   /** Whether as many commands wait as make a second group worth its cost. */
   get isBusy(): boolean {
-    return this.waiting.reduce((sum, { size }) => sum + size().commands, 0) >= SECOND_GROUP_COMMANDS;
+    return this.commandsWaiting >= SECOND_GROUP_COMMANDS;
+  }
+
+  private get commandsWaiting(): number {
+    return this.waiting.reduce((sum, { size }) => sum + size().commands, 0);
+  }
+
+  /** Whether enough commands or enough time have passed since the last group started. Else a timer asks again. */
+  private hasGathered(): boolean {
+    if (this.commandsWaiting >= GATHERED_COMMANDS) return true;
+    const leftMs = Math.ceil(this.startedAtMs + GATHER_MS - this.time.elapsedMs());
+    if (leftMs <= 0) return true;
+    if (!this.isGathering) {
+      this.isGathering = true;
+      void this.time.pause(leftMs, NEVER).then(() => {
+        this.isGathering = false;
+        this.startSoon();
+      });
+    }
+    return false;
   }
 
   private start(): void {
+    this.startedAtMs = this.time.elapsedMs();
     const boarding = this.nextGroup();
     this.running += 1;
     const counted = new AbortController();
     const end = () => {
       if (counted.signal.aborted) return;
-      counted.abort();
+      counted.abort(ENDED);
       this.running -= 1;
       this.startSoon();
     };
@@ -187,7 +219,7 @@ class Group {
 
   depart(): void {
     if (this.hasDeparted) return;
-    this.departed.abort();
+    this.departed.abort(ENDED);
     void this.run(this.joined.sort((a, b) => a.part.lease.partition - b.part.lease.partition));
   }
 

@@ -8,6 +8,8 @@ import {
 } from '../../../../src/application/processing/execution/batch-transaction.js';
 import {
   BOARDING_MAX_MS,
+  GATHER_MS,
+  GATHERED_COMMANDS,
   GROUP_HELD_MAX_MS,
   GROUP_MAX_COMMANDS,
   GroupCommit,
@@ -19,11 +21,13 @@ import { realTime, type Time } from '../../../../src/application/runtime/time.js
 import { itemOf } from '../commands/decider-harness.js';
 import { GROUP, send } from '../commands/drafts.js';
 
-/** Pauses end when the test ends them. */
+/** Pauses end when the test ends them, and the clock stands. */
 class HeldTime {
+  nowMs = 0;
   private readonly pauses: { delayMs: number; signal: AbortSignal; end: () => void }[] = [];
   readonly time: Time = {
     ...realTime,
+    elapsedMs: () => this.nowMs,
     pause: (delayMs, signal) => new Promise((resolve) => this.pauses.push({ delayMs, signal, end: resolve })),
   };
 
@@ -69,6 +73,10 @@ describe('The group commit of a worker', () => {
   let size: { commands: number; bytes: number };
 
   const enter = (...partitions: number[]) => {
+    held.nowMs += GATHER_MS;
+    enterAtOnce(...partitions);
+  };
+  const enterAtOnce = (...partitions: number[]) => {
     for (const partition of partitions)
       void groups.enter(partition, () => size).then((seat) => seats.set(partition, seat));
   };
@@ -133,6 +141,44 @@ describe('The group commit of a worker', () => {
     await execute(0);
     await settled();
     expect(boarded()).to.deep.equal([0, 1, 2, 3, 4]);
+  });
+
+  it('gathers commands for a while after the start of the group before', async () => {
+    enter(0);
+    await settled();
+    await execute(0);
+    held.nowMs += 2;
+    enterAtOnce(1);
+    await settled();
+    enterAtOnce(2);
+    await settled();
+    expect(boarded()).to.deep.equal([0]);
+    held.nowMs += GATHER_MS - 2;
+    held.pass(GATHER_MS - 2);
+    await settled();
+    expect(boarded()).to.deep.equal([0, 1, 2]);
+  });
+
+  it('gathers no longer once several commands wait', async () => {
+    enter(0);
+    await settled();
+    await execute(0);
+    enterAtOnce(1);
+    await settled();
+    expect(boarded()).to.deep.equal([0]);
+    enterAtOnce(...Array.from({ length: GATHERED_COMMANDS - 1 }, (_, index) => index + 2));
+    await settled();
+    expect(boarded()).to.have.length(1 + GATHERED_COMMANDS);
+  });
+
+  it('starts a group at once if the one before started long ago', async () => {
+    enter(0);
+    await settled();
+    held.nowMs += GATHER_MS;
+    await execute(0);
+    enterAtOnce(1);
+    await settled();
+    expect(boarded()).to.deep.equal([0, 1]);
   });
 
   it('takes the partitions that wait longest, up to its limit', async () => {
