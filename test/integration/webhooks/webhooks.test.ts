@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { v4 } from 'uuid';
 import { eventually } from '../../support/eventually.js';
 import { CONSOLE, faultsOfChat, sequencesOf, WebhookStack, WITHIN_MS } from '../../support/webhooks/webhook-stack.js';
+import { cli } from '../main/cli/run-cli.js';
 
 describe('Webhooks on the real stack', function () {
   this.timeout(120_000);
@@ -220,6 +221,34 @@ describe('Webhooks on the real stack', function () {
     await stack.rest.post(`/v1/webhooks/${webhookId}/resume`, {}, CONSOLE);
     await stack.drained(webhookId);
     expect(endpoint.taken[0]?.event.data).to.include({ body: null, erased: true });
+  });
+
+  it('are listed, shown, paused and replayed on the command line', async () => {
+    const endpoint = await stack.endpoint();
+    const chatId = await stack.rest.group([]);
+    const webhookId = await stack.webhook(endpoint, { chatIds: [chatId] });
+    endpoint.behaviour = () => 404;
+    await say(chatId, 'refused');
+    await stack.drained(webhookId);
+    const run = async (...args: string[]) => cli(args, { DATABASE_URL: stack.rest.fleet.databaseUrl });
+    const listed = await run('webhooks', 'list', '--tenant', 'default');
+    expect(listed.stdout.find((line) => line.includes(webhookId))).to.match(/ active +0 +1 /);
+    const shown = await run('webhooks', 'show', webhookId);
+    expect(shown.stdout.join('\n')).to.match(/active, 1 secret\n0 waiting; 1 parked\n/);
+    expect(shown.stdout.at(-1)).to.match(new RegExp(`^${chatId}/2 +status-404 +1 `));
+    expect((await run('webhooks', 'pause', webhookId)).stdout).to.deep.equal(['paused']);
+    endpoint.behaviour = () => 200;
+    expect((await run('webhooks', 'replay', webhookId, '--parked')).stdout).to.deep.equal(['due: 1 event']);
+    const status = await run('relay', 'status');
+    expect(status.stdout.at(-1)).to.match(/^deliveries to webhooks: [1-9]\d* waiting, .*; \d+ parked; [1-9]\d* paused/);
+    expect(endpoint.taken).to.deep.equal([]);
+    expect((await run('webhooks', 'resume', webhookId)).stdout).to.deep.equal(['resumed']);
+    await stack.drained(webhookId);
+    expect(endpoint.ids).to.deep.equal([`${chatId}/2`]);
+    const unknown = await run('webhooks', 'pause', v4());
+    expect(unknown.code).to.equal(1);
+    expect(unknown.stderr.join()).to.match(/has no webhook/);
+    expect((await run('webhooks', 'replay', webhookId, '--chat', chatId)).stderr.join()).to.match(/--from-sequence/);
   });
 
   it('are for services alone', async () => {
