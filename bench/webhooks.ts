@@ -1,6 +1,7 @@
 /**
  * Whether webhooks delay dispatch: the time from sending a command to its event at the dispatch queue, in turns without
- * a webhook, with one that answers, and with one whose endpoint is dead. A relay runs all the time. About three minutes.
+ * a webhook, with one that answers, and with one whose endpoint is dead. A relay runs all the time. About three
+ * minutes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:http';

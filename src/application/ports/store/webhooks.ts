@@ -192,8 +192,8 @@ export interface WebhookDeliveries {
   settle(owned: OwnedPartition, settlements: readonly Settlement[]): Promise<boolean>;
   counts(): Promise<DeliveryCounts>;
   /**
-   * Deletes what is left of deleted webhooks, and secrets that have expired, at most some thousand rows. Pauses webhooks
-   * with too many parked events.
+   * Deletes what is left of deleted webhooks, and secrets that have expired, at most some thousand rows. Pauses
+   * webhooks with too many parked events.
    */
   clean(): Promise<void>;
 }

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { PrismaWebhookAdministration } from '../../../../src/adapters/stores/prisma/webhooks/prisma-webhook-administration.js';
 import { PrismaWebhookDeliveries } from '../../../../src/adapters/stores/prisma/webhooks/prisma-webhook-deliveries.js';
-import type { DueLane, OwnedPartition } from '../../../../src/application/ports/store/webhooks.js';
+import type { DueLane, OwnedPartition, Settlement } from '../../../../src/application/ports/store/webhooks.js';
 import { DEFAULT_SCHEDULE } from '../../../../src/application/webhooks/retry-schedule.js';
 import { openPrismaStore, type PrismaHarness } from '../prisma-harness.js';
 
@@ -44,15 +44,15 @@ describe('The deliveries of webhooks in PostgreSQL', () => {
   };
   const positions = (lane: DueLane, limit = 10_000) =>
     deliveries.waiting({ number: lane.number, partition: 0, lane: lane.lane }, 0, limit);
-  const failing = (lane: DueLane, position: number) =>
-    ({
-      ...{ outcome: 'failed', key: { number: lane.number, partition: 0, lane: CHAT }, position, code: 'status-500' },
-      ...{ retryAfterMs: 0, pauseMs: null, countsForEndpoint: true, isProbe: lane.isProbe },
-    }) as const;
-  const delivered = (lane: DueLane, position: number) =>
-    ({
-      ...{ outcome: 'delivered', key: { number: lane.number, partition: 0, lane: CHAT }, position, isAnswered: true },
-    }) as const;
+  const failing = (lane: DueLane, position: number): Settlement => ({
+    outcome: 'failed',
+    ...{ key: { number: lane.number, partition: 0, lane: CHAT }, position, code: 'status-500' },
+    ...{ retryAfterMs: 0, pauseMs: null, countsForEndpoint: true, isProbe: lane.isProbe },
+  });
+  const delivered = (lane: DueLane, position: number): Settlement => ({
+    outcome: 'delivered',
+    ...{ key: { number: lane.number, partition: 0, lane: CHAT }, position, isAnswered: true },
+  });
 
   it('keeps at most 1,000 waiting events, the rest in the log, and takes them in order later', async () => {
     await administration.addSecret(KEY, 'whsec_AA==', 0);
