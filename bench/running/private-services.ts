@@ -56,7 +56,7 @@ export async function startPrivateServices(
     postgresPid: postgres.pid,
     rabbitmqPid: rabbitmq.pid,
     postgresLog,
-    createDatabase: (name, template) => createDatabase(postgres.url, name, template),
+    createDatabase: (name, template) => createDatabase(postgres.socketUrl, name, template),
     stop: async () => {
       await rabbitmq.stop();
       await stopPostgres();

@@ -36,6 +36,11 @@ export interface PostgresOptions {
 export interface PostgresServer {
   /** Contains the password, so it must not be logged. */
   readonly url: string;
+  /**
+   * The same database through a socket file in the server's folder, which takes less processor time than TCP. `url` if
+   * the folder's path is too long for a socket.
+   */
+  readonly socketUrl: string;
   readonly port: number;
   readonly pid: number;
   /** The copy of the programs that the server uses if its account cannot reach the package. */
@@ -57,9 +62,13 @@ const POLL_INTERVAL_MS = 20;
 const START_ATTEMPTS = 5;
 const RETRY_DELAY_MS = 500;
 
+/** Of a socket's path, on the systems that have the shortest one (macOS; Linux has 107). */
+const SOCKET_PATH_MAX_BYTES = 103;
+
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '',
+  // The cluster's own folder, which only the server's account and root can enter.
+  unix_socket_directories: '.',
   timezone: 'UTC',
   log_timezone: 'UTC',
   // The client gets the errors. An error, its statement and its DETAIL can quote user texts, so they must not be
@@ -152,8 +161,10 @@ async function launch(options: PostgresOptions, prepared: Prepared): Promise<Omi
       throw new Error(`PostgreSQL did not start: ${(error as Error).message} (${logTail(logFile)})`, { cause: error });
     }
     writeFileSync(join(folder, PORT_FILE), String(port));
+    const socket = Buffer.byteLength(join(cluster, `.s.PGSQL.${port}`)) <= SOCKET_PATH_MAX_BYTES;
     return {
       url: url(database),
+      socketUrl: socket ? `${url(database)}?host=${encodeURIComponent(cluster)}` : url(database),
       port,
       pid: child.pid as number,
       ended,

@@ -84,7 +84,7 @@ async function* devServices(
   // The private services run, so that all addresses are known.
   const settings: Settings = {
     ...given,
-    databaseUrl: given.databaseUrl ?? own.postgres?.url,
+    databaseUrl: given.databaseUrl ?? own.postgres?.socketUrl,
     amqpUrl: given.amqpUrl ?? own.rabbitmq?.url,
     // While trying Parley out, often no program consumes the default dispatch queue.
     dispatchWhenFull: given.dispatchWhenFull ?? 'drop-oldest',

@@ -51,11 +51,18 @@ describe('embedded PostgreSQL in a new folder', () => {
     expect(failure).to.have.property('code', '28P01');
   });
 
-  it('listens on 127.0.0.1 only, and opens no socket file', async function () {
+  it('listens on 127.0.0.1, and on a socket in a folder that only its account can enter', async function () {
     if (process.platform !== 'linux') this.skip();
     expect(listenersOf(server.pid)).to.deep.equal([{ host: LOOPBACK[0], port: server.port }]);
-    const [row] = await query(server.url, `SELECT current_setting('unix_socket_directories') AS sockets`);
-    expect(row).to.deep.equal({ sockets: '' });
+    const socket = new URL(server.socketUrl).searchParams.get('host') as string;
+    expect(socket.startsWith(folder)).to.equal(true);
+    expect(statSync(socket).mode & 0o777).to.equal(0o700);
+    const [row] = await query(server.socketUrl, 'SELECT inet_client_addr() AS address, current_database() AS database');
+    expect(row).to.deep.equal({ address: null, database: 'parley' });
+    const guessed = new URL(server.socketUrl);
+    guessed.password = 'guessed';
+    const failure = await query(guessed.href, 'SELECT 1').catch((error: pg.DatabaseError) => error);
+    expect(failure).to.have.property('code', '28P01');
   });
 
   it('has its own process group, which Ctrl-C does not reach', () => {
