@@ -1,7 +1,4 @@
-/**
- * A bot that answers each message: webhook in, REST out (docs/bots.md). It reads WEBHOOK_SECRET, PARLEY_URL, PARLEY_KEY,
- * BOT_ID and PORT.
- */
+/** A bot that answers each message: webhook in, REST out (docs/bots.md). Settings: the variables below. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 
