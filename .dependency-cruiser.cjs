@@ -34,6 +34,11 @@ const homes = [
     homes: ['adapters/apis/http'],
   },
   { libraries: ['ws', '@types/ws'], homes: ['adapters/apis/realtime'] },
+  {
+    libraries: ['@grpc/grpc-js', '@grpc/proto-loader', '@grpc/reflection', 'grpc-health-check', 'protobufjs', 'uuid'],
+    homes: ['adapters/apis/grpc'],
+  },
+  { libraries: ['kafkajs', 'protobufjs'], homes: ['adapters/sinks/kafka'] },
   { libraries: ['rate-limiter-flexible'], homes: ['adapters/quotas'] },
   {
     libraries: ['@prisma/client', '@prisma/adapter-pg', '@prisma/driver-adapter-utils'],
@@ -82,8 +87,10 @@ const ADAPTERS = [
     'stores/memory',
     'sinks/json-lines',
     'sinks/webhooks',
+    'sinks/kafka',
     'apis/http',
     'apis/realtime',
+    'apis/grpc',
   ],
   ...['policy', 'auth', 'quotas', 'telemetry'],
 ];

@@ -1,14 +1,15 @@
 /** `npm run bench -- realtime`: the figures of gateways, with `ws` alone as the ceiling and socket.io as the peer. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runProof } from '../test/support/hooks.js';
-import { idleAndStorm, latency, type Row, rollingRestart, type Sizes, throughput } from './realtime/phases.js';
-import { linePlot, writePlot } from './reporting/plot.js';
-import { markdownTable } from './reporting/report.js';
+import type { Measured, Sizes } from './realtime/figures.js';
+import { idleAndStorm } from './realtime/idle.js';
+import { latency } from './realtime/latency.js';
+import { PHASES, type Phase, RealtimeReport } from './realtime/realtime-report.js';
+import { rollingRestart } from './realtime/rolling.js';
+import { throughput } from './realtime/throughput.js';
 
-const PHASES = ['idle', 'throughput', 'latency', 'rolling'] as const;
-const HELP = `Measures gateways on private services. Every process shares the processors, the load driver too.
+const HELP = `Measures gateways on private services, and writes a report. Every process shares the processors, the load driver too.
 
   npm run bench -- realtime [-- options]
 
@@ -20,31 +21,35 @@ const HELP = `Measures gateways on private services. Every process shares the pr
   --rate N         commands per second of the latency (default: 300)
   --seconds N      duration of the latency (default: 60)
   --rolling N      clients during a rolling restart of two gateways (default: 2000)
-  --out FOLDER     for the plot (default: bench/reports)
+  --out FOLDER     for the report (default: bench/reports)
+  --report NAME    adds the phases to this report, such as realtime-20261129T2010-0123456789
   --quick          small sizes, to try it
   --help
 `;
 const FULL: Sizes = { idle: 10_000, members: 1_000, messages: 300, rounds: 5, rate: 300, seconds: 60, rolling: 2_000 };
 const QUICK: Sizes = { idle: 300, members: 100, messages: 50, rounds: 2, rate: 50, seconds: 5, rolling: 100 };
 
+const text = { type: 'string' } as const;
 const { values } = parseArgs({
   options: {
     ...{
-      only: { type: 'string' },
-      idle: { type: 'string' },
-      members: { type: 'string' },
-      messages: { type: 'string' },
+      only: text,
+      idle: text,
+      members: text,
+      messages: text,
+      rounds: text,
+      rate: text,
+      seconds: text,
+      rolling: text,
     },
-    ...{
-      rounds: { type: 'string' },
-      rate: { type: 'string' },
-      seconds: { type: 'string' },
-      rolling: { type: 'string' },
-    },
-    out: { type: 'string', default: join('bench', 'reports') },
+    ...{ out: { ...text, default: join('bench', 'reports') }, report: text },
     ...{ quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
   },
 });
+
+const phases: { [P in Phase]: (sizes: Sizes) => Promise<Measured> } = {
+  ...{ idle: idleAndStorm, throughput, latency, rolling: rollingRestart },
+};
 
 function sizes(): Sizes {
   const base = values.quick ? QUICK : FULL;
@@ -57,34 +62,22 @@ await runProof(async () => {
     process.stdout.write(HELP);
     return 0;
   }
-  const size = sizes();
   const only = values.only?.split(',') ?? PHASES;
-  const rows: Row[] = [];
-  const run = async (phase: (typeof PHASES)[number], work: () => Promise<Row[]>) => {
-    if (!only.includes(phase)) return;
+  const unknown = only.filter((phase) => !PHASES.includes(phase as Phase));
+  if (unknown.length > 0) {
+    process.stderr.write(`there is no phase ${unknown.join(', ')}\n${HELP}`);
+    return 1;
+  }
+  const report = new RealtimeReport(values.out, values.report);
+  let missed = 0;
+  for (const phase of PHASES.filter((one) => only.includes(one))) {
     console.error(`${phase} …`);
-    rows.push(...(await work()));
-  };
-  await run('idle', () => idleAndStorm(size));
-  await run('throughput', () => throughput(size));
-  await run('latency', () => latency(size));
-  await run('rolling', async () => {
-    const { rows: told, points } = await rollingRestart(size);
-    mkdirSync(values.out, { recursive: true });
-    const file = join(values.out, 'realtime-rolling-restart.svg');
-    await writePlot(
-      file,
-      linePlot({
-        title: 'Rolling restart of two gateways',
-        subtitle: `${size.rolling} clients`,
-        ...{ x: { title: 'seconds' }, y: { title: 'clients' }, points },
-      }),
-    );
-    console.error(`plot: ${file}`);
-    return told;
-  });
-  console.log(
-    markdownTable([['figure', 'measured', 'goal'], ...rows.map(({ name, value, goal }) => [name, value, goal])]),
-  );
+    const [at, size] = [new Date(), sizes()];
+    const measured = await phases[phase](size);
+    missed += measured.figures.filter(({ isMet }) => isMet === false).length;
+    for (const { name, value, goal } of measured.figures) console.log(`${name}: ${value}${goal && ` (goal: ${goal})`}`);
+    console.error(await report.add(phase, at, measured));
+  }
+  if (missed > 0) console.error(`${missed} goals missed`);
   return 0;
 });

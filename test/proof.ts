@@ -23,6 +23,15 @@ process.exitCode = await runNamed(
         about: '500 random schedules of faults, two at a time',
         run: ['dist/test/chaos/schedules/run.js'],
       },
+      kafka: {
+        about: 'the Kafka sink while brokers go down, leaders move and relays are killed (3 min)',
+        run: [
+          MOCHA,
+          'dist/test/integration/kafka/kafka-sink.test.js',
+          'dist/test/integration/kafka/kafka-relay.test.js',
+        ],
+        env: { PARLEY_KAFKA_ROUNDS: '60', PARLEY_KAFKA_KILLS: '12' },
+      },
       recovery: {
         about: 'how long recovery takes after each fault',
         run: ['dist/test/chaos/recovery/run.js'],
@@ -62,6 +71,10 @@ process.exitCode = await runNamed(
       realtime: {
         about: 'random conversations on gateways that are killed, frozen and starved (20 stories, 25 min)',
         run: ['dist/test/chaos/realtime/run.js'],
+      },
+      'gateway-kills': {
+        about: 'kill gateways under load, 20 times, with the ledgers of 200 clients of the library (3 min)',
+        run: ['dist/test/chaos/realtime/kills/run.js'],
       },
       races: {
         about: 'rights revoked while commands are under way, 10,000 races',

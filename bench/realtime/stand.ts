@@ -3,6 +3,7 @@ import { v4 } from 'uuid';
 import { signToken } from '../../src/infrastructure/jwt.js';
 import { startProcess, type TestProcess } from '../../test/support/fleet/processes.js';
 import { policyWithoutQuotas } from '../../test/support/policies/policy-with.js';
+import { describeMachine, type Machine } from '../reporting/machine.js';
 import { type PrivateServices, startPrivateServices } from '../running/private-services.js';
 
 const SECRET = 'a secret of more than thirty-two bytes, for the bench';
@@ -16,7 +17,8 @@ export class Stand {
   private constructor(
     private readonly services: PrivateServices,
     private readonly env: Record<string, string>,
-    private readonly api: TestProcess,
+    /** The worker with REST. */
+    readonly api: TestProcess,
   ) {}
 
   static async start(): Promise<Stand> {
@@ -35,6 +37,15 @@ export class Stand {
       await services.stop();
       throw error;
     }
+  }
+
+  get amqpUrl(): string {
+    return this.services.amqpUrl;
+  }
+
+  /** The machine, as it is now. */
+  machine(): Promise<Machine> {
+    return describeMachine(this.env.DATABASE_URL ?? '', this.amqpUrl);
   }
 
   async addGateway(): Promise<TestProcess> {
@@ -59,8 +70,10 @@ export class Stand {
     return chatId ?? '';
   }
 
-  async say(userId: string, chatId: string, body: string): Promise<void> {
-    await this.post(userId, `/v1/chats/${chatId}/messages`, { body });
+  /** Returns the sequence of the message. */
+  async say(userId: string, chatId: string, body: string): Promise<number> {
+    const { sequence } = await this.post(userId, `/v1/chats/${chatId}/messages`, { body });
+    return sequence ?? 0;
   }
 
   async stop(): Promise<void> {
@@ -69,7 +82,7 @@ export class Stand {
     await this.services.stop();
   }
 
-  private async post(userId: string, path: string, json: object): Promise<{ chatId?: string }> {
+  private async post(userId: string, path: string, json: object): Promise<{ chatId?: string; sequence?: number }> {
     const response = await fetch(`http://127.0.0.1:${this.api.env.PORT}${path}`, {
       method: 'POST',
       headers: {
@@ -78,7 +91,7 @@ export class Stand {
       },
       body: JSON.stringify(json),
     });
-    const body = (await response.json()) as { chatId?: string };
+    const body = (await response.json()) as { chatId?: string; sequence?: number };
     if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${JSON.stringify(body)}`);
     return body;
   }

@@ -2,7 +2,13 @@
 import { join } from 'node:path';
 import { JsonLinesConsumer } from '../../src/adapters/sinks/json-lines/json-lines-consumer.js';
 import { readJsonLines } from '../../src/adapters/sinks/json-lines/read-json-lines.js';
-import type { Delivery, DeliveryResult, EventConsumer, Overtaken } from '../../src/application/ports/log-consumer.js';
+import type {
+  Delivery,
+  DeliveryResult,
+  EventConsumer,
+  LogConsumer,
+  Overtaken,
+} from '../../src/application/ports/log-consumer.js';
 import type { EventCursors } from '../../src/application/ports/store/event-cursors.js';
 import type { FollowedLog } from '../../src/application/ports/store/followed-log.js';
 import { Relay } from '../../src/application/relay/relay.js';
@@ -77,12 +83,12 @@ export class RelayHarness {
   readonly counts: string[] = [];
   readonly logged = collectedLog();
   private readonly relays = new Map<string, Relay>();
-  private readonly consumers: TestConsumer[] = [];
+  private readonly consumers: LogConsumer[] = [];
 
   constructor(readonly store: StoreHarness) {}
 
   /** `over` replaces methods of the ports, as a fault or as a planted bug. */
-  start(relayId: string, consumer = new TestConsumer(this.folder), over: RelayPorts = {}): Relay {
+  start(relayId: string, consumer: LogConsumer = new TestConsumer(this.folder), over: RelayPorts = {}): Relay {
     const { store } = this;
     const cursors = withMethods(store.cursors, over.cursors ?? {});
     const log = withMethods(store.followed, over.log ?? {});

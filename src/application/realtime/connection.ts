@@ -203,9 +203,12 @@ export class Connection {
   }
 
   /** An event of a large chat that is not open: the client is told once in a while that there is something. */
-  miss(chatId: string, event: LiveEvent): void {
-    if (this.phase.kind === 'closed') return;
-    this.missed.set(chatId, { event, isDue: true });
+  miss(chatId: string, event: LiveEvent, mayPush: boolean): void {
+    const { kind } = this.phase;
+    if (kind === 'closed') return;
+    // During a walk its position counts: the first walk ends with a view, and until then nothing may be pushed.
+    if (mayPush || kind === 'walking') this.missed.set(chatId, { event, isDue: true });
+    else this.isPoked = true;
   }
 
   hasMissed(chatId: string): boolean {
@@ -296,6 +299,10 @@ export class Connection {
     }
     this.phase = { kind: 'live' };
     for (const { event, seen } of rest) this.offer(event, seen, mayPush);
+    if (!mayPush && this.missed.size > 0) {
+      this.missed.clear();
+      this.isPoked = true;
+    }
     return null;
   }
 

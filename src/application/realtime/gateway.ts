@@ -260,10 +260,7 @@ export class Gateway {
           // The chat was large: what came before is not there. Without a walk first, the client would have a gap.
           if (connection.hasMissed(chatId) && !isOwn) this.resync(connection, 'open');
           connection.offer(live, isShown ? 'content' : 'hidden', this.mayPush(connection));
-        } else if (sequence !== null) {
-          if (this.mayPush(connection)) connection.miss(chatId, live);
-          else connection.isPoked = true;
-        }
+        } else if (sequence !== null) connection.miss(chatId, live, this.mayPush(connection));
       }
     const { joined, left, reopened } = this.table.apply(event);
     for (const userId of joined) {
@@ -458,10 +455,8 @@ export class Gateway {
       }
       while (this.tracker.through(partition) < through && !this.life.signal.aborted) {
         const after = this.tracker.through(partition);
-        const { events, end, floor } = await log.read(partition, after, GAP_READ_MAX);
-        const last = events.at(-1)?.position ?? after;
+        const { events, through: readThrough, floor } = await log.read(partition, after, GAP_READ_MAX);
         // Only events of rejections at or below the floor can be missing.
-        const readThrough = events.length < GAP_READ_MAX ? end : last;
         const complete = Math.max(after, floor);
         if (readThrough - complete > events.filter(({ position }) => position > complete).length) {
           logger.error('the log has a hole: run parley verify', { partition, after, through: readThrough });

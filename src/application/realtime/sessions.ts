@@ -25,6 +25,7 @@ import type { Time } from '../runtime/time.js';
 import { Connection, type Farewell, type Outlet } from './connection.js';
 import type { ConnectionRecord } from './connection-record.js';
 import type { DeliveryMarks } from './delivery-marks.js';
+import { drainPlan } from './drain-plan.js';
 import type { Gateway, SyncPages } from './gateway.js';
 import type { Arrival } from './live-event.js';
 import type { Presence } from './presence.js';
@@ -42,8 +43,6 @@ const EARLY_FRAMES_MAX = 64;
 const TYPING_REMEMBERED_MAX = 64;
 /** Suggested wait of a client that finds the process full, spread by half of it. */
 const OVERLOADED_RETRY_MS = 5_000;
-/** A drain closes no faster than needed: with few connections it is short. */
-const DRAIN_MS_PER_CONNECTION = 20;
 
 export interface SessionSettings {
   /** `GATEWAY_CONNECTIONS_MAX`, `GATEWAY_USER_CONNECTIONS_MAX`, `GATEWAY_UNAUTHENTICATED_MAX` */
@@ -160,12 +159,11 @@ export class Sessions {
   async drain(): Promise<void> {
     this.isDraining = true;
     const { time, settings } = this.deps;
-    const { drainMs } = settings;
     const all = [...this.sessions];
-    const spreadMs = Math.min(drainMs, all.length * DRAIN_MS_PER_CONNECTION);
+    const { closeOverMs, returnWithinMs } = drainPlan(all.length, settings.drainMs);
     for (const session of all) {
-      session.refuse('restart', { retryAfterMs: Math.round(time.random() * spreadMs) });
-      await time.pause(spreadMs / all.length, this.life.signal);
+      session.refuse('restart', { retryAfterMs: Math.round(time.random() * returnWithinMs) });
+      await time.pause(closeOverMs / all.length, this.life.signal);
     }
   }
 

@@ -10,8 +10,11 @@ export const ACTIVE_INTERVAL_MS = 60_000;
 export class DeviceState {
   /** In the order in which they were opened. */
   readonly #open = new Set<string>();
-  /** Chats in which the user types: when it was said, and when it was last sent. */
-  readonly #typing = new Map<string, { at: number; sentAt: number }>();
+  /**
+   * Chats in which the user types, or has just stopped: when it was said, when it was last sent, and whether others see
+   * it. A gateway passes it on at most once in 5 s, also if it has ended meanwhile, and drops what comes earlier.
+   */
+  readonly #typing = new Map<string, { at: number | null; sentAt: number; isShown: boolean }>();
   #watched: string[] = [];
   #activeAt = Number.NEGATIVE_INFINITY;
   #activeSentAt = Number.NEGATIVE_INFINITY;
@@ -28,8 +31,8 @@ export class DeviceState {
     for (const chatId of [...this.#open].slice(-limits.openMax)) send({ t: 'open', chatId });
     if (this.#watched.length > 0) send({ t: 'watch', userIds: this.#watched.slice(0, limits.watchMax) });
     for (const [chatId, said] of this.#typing)
-      if (now - said.at < REALTIME_LIMITS.typingTimeoutMs) {
-        said.sentAt = now;
+      if (said.at !== null && now - said.at < REALTIME_LIMITS.typingTimeoutMs) {
+        Object.assign(said, { sentAt: now, isShown: true });
         send({ t: 'typing', chatId, on: true });
       } else this.#typing.delete(chatId);
     if (now - this.#activeAt < REALTIME_LIMITS.awayAfterMs) {
@@ -52,22 +55,22 @@ export class DeviceState {
 
   close(chatId: string): void {
     if (this.#open.delete(chatId)) this.#send?.({ t: 'close', chatId });
-    this.#typing.delete(chatId);
+    const said = this.#typing.get(chatId);
+    if (said !== undefined) Object.assign(said, { at: null, isShown: false });
   }
 
   typing(chatId: string, on: boolean): void {
     const now = this.time.now();
-    const said = this.#typing.get(chatId);
-    if (!on) {
-      if (said === undefined) return;
-      this.#typing.delete(chatId);
-      this.#send?.({ t: 'typing', chatId, on: false });
-      return;
-    }
-    const isDue = said === undefined || now - said.sentAt >= REALTIME_LIMITS.typingIntervalMs;
-    const isSent = isDue && this.#send !== null;
-    this.#typing.set(chatId, { at: now, sentAt: isSent ? now : (said?.sentAt ?? Number.NEGATIVE_INFINITY) });
-    if (isSent) this.#send?.({ t: 'typing', chatId, on: true });
+    const { sentAt, isShown } = this.#typing.get(chatId) ?? { sentAt: Number.NEGATIVE_INFINITY, isShown: false };
+    if (!on && !this.#typing.has(chatId)) return;
+    const isSent = this.#send !== null && (on ? now - sentAt >= REALTIME_LIMITS.typingIntervalMs : isShown);
+    if (isSent) this.#send?.({ t: 'typing', chatId, on });
+    this.#typing.delete(chatId);
+    this.#typing.set(chatId, {
+      at: on ? now : null,
+      sentAt: on && isSent ? now : sentAt,
+      isShown: on && (isSent || isShown),
+    });
     const [oldest] = this.#typing.keys();
     if (this.#typing.size > REALTIME_LIMITS.openMax && oldest !== undefined) this.#typing.delete(oldest);
   }

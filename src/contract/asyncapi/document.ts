@@ -4,6 +4,7 @@ import {
   commandMessages,
   componentName,
   deadLetterMessage,
+  ephemeralMessages,
   eventMessages,
   liveMessage,
   type Messages,
@@ -33,15 +34,16 @@ export function asyncApiDocument(settings: TopologySettings): Json {
   const commands = commandMessages(namespace);
   const events = eventMessages();
   const live = { liveEvents: liveMessage() };
+  const ephemeral = ephemeralMessages();
   const receipts = { receipt: receiptMessage() };
   const deadLetters = { deadLetter: deadLetterMessage(namespace) };
   const { exchanges, queues, bindings } = topology(settings);
   const commandQueues = Array.from({ length: partitions }, (_, index) => names.commandQueue(namespace, index));
 
-  const exchange = (name: string) => ({
+  const exchange = (name: string, durable = true) => ({
     amqp: {
       is: 'routingKey',
-      exchange: { name, type: 'topic', durable: true, autoDelete: false },
+      exchange: { name, type: 'topic', durable, autoDelete: false },
       bindingVersion: BINDING_VERSION,
     },
   });
@@ -106,6 +108,13 @@ export function asyncApiDocument(settings: TopologySettings): Json {
         messages: references(live),
         bindings: exchange(names.live(namespace)),
       },
+      ephemeral: {
+        address: names.ephemeral(namespace),
+        description:
+          'Presence and typing, between the gateways only: nothing of it is stored, and messages may be lost. Gateways declare the exchange. Routing key: the name of the message.',
+        messages: references(ephemeral),
+        bindings: exchange(names.ephemeral(namespace), false),
+      },
       ...Object.fromEntries(
         dispatchQueues.map(({ name }, index) => [
           `dispatch${index}`,
@@ -145,6 +154,12 @@ export function asyncApiDocument(settings: TopologySettings): Json {
         summary: 'Publishes copies of events to the readers of the live feed.',
         bindings: { amqp: { mandatory: false, deliveryMode: 1, bindingVersion: BINDING_VERSION } },
       },
+      tellGateways: {
+        action: 'send',
+        channel: { $ref: '#/channels/ephemeral' },
+        summary: 'Tells the other gateways who is connected, and who types.',
+        bindings: { amqp: { mandatory: false, deliveryMode: 1, bindingVersion: BINDING_VERSION } },
+      },
       deadLetterCommand: {
         action: 'send',
         channel: { $ref: '#/channels/deadLetters' },
@@ -152,7 +167,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
         bindings: { amqp: { mandatory: true, deliveryMode: 2, bindingVersion: BINDING_VERSION } },
       },
     },
-    components: { messages: { ...commands, ...events, ...live, ...receipts, ...deadLetters } },
+    components: { messages: { ...commands, ...events, ...live, ...ephemeral, ...receipts, ...deadLetters } },
     'x-amqp-topology': {
       exchanges: [
         ...exchanges.map(({ name, type }) => ({ name, type, durable: true, internal: false, autoDelete: false })),

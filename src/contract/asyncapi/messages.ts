@@ -9,6 +9,7 @@ import { DEFAULT_TENANT } from '../messages/identifiers.js';
 import { LIVE_CONTENT_TYPE, LIVE_HEADERS, liveRoutingKey } from '../messages/live-messages.js';
 import { RECEIPT_TYPE, receipt } from '../messages/receipts.js';
 import { names } from '../messages/topology.js';
+import { gatewayMessageBody } from '../realtime/gateway-messages.js';
 import { jsonSchemaOf } from './json-schema.js';
 import {
   commandHeaders,
@@ -183,6 +184,38 @@ export function liveMessage(): Json {
             },
           ],
   });
+}
+
+const EPHEMERAL_EXAMPLES: { [K in keyof typeof gatewayMessageBody]: { title: string; payload: Json } } = {
+  presence: {
+    title: 'Presence of users at a gateway',
+    payload: { gatewayId: 'host-1-gateway', users: [{ tenantId: DEFAULT_TENANT, userId: 'alice', status: 'online' }] },
+  },
+  'presence-query': { title: 'A gateway asks for the presence at all others', payload: {} },
+  typing: {
+    title: 'A user types, or has stopped',
+    payload: { tenantId: DEFAULT_TENANT, chatId: exampleChatId(), userId: 'alice', on: true },
+  },
+};
+
+/** Between gateways. The routing key is the kind. */
+export function ephemeralMessages(): Messages {
+  return Object.fromEntries(
+    Object.entries(EPHEMERAL_EXAMPLES).map(([kind, { title, payload }]) => [
+      `ephemeral_${kind.replaceAll('-', '_')}`,
+      message({
+        ...{ name: kind, title, contentType: 'application/json', headers: { type: 'object' } },
+        payload: jsonSchemaOf(gatewayMessageBody[kind as keyof typeof gatewayMessageBody]),
+        properties: { type: 'object' },
+        routingKey: kind,
+        examples: [{ name: kind, summary: title, routingKey: kind, properties: {}, headers: {}, payload }],
+      }),
+    ]),
+  );
+}
+
+function exampleChatId(): string {
+  return exampleCommands.find(({ chatId }) => chatId !== null)?.chatId ?? '';
 }
 
 export function receiptMessage(): Json {

@@ -211,8 +211,12 @@ function codesOf(name: RestOperationName): ProblemCode[] {
 
 /** The problems with which an operation can answer, by HTTP status. */
 export function problemsOf(name: RestOperationName): Map<number, ProblemCode[]> {
+  return problemsByStatus(codesOf(name));
+}
+
+export function problemsByStatus(codes: readonly ProblemCode[]): Map<number, ProblemCode[]> {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of new Set(codesOf(name))) {
+  for (const code of new Set(codes)) {
     const status = problemKind(code).status;
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }

@@ -138,6 +138,7 @@ function commandLine(): Command {
     .option('--asyncapi', 'messages over the broker: commands, receipts, events, dead letters; and the broker objects')
     .option('--openapi', 'the REST API')
     .option('--reference', 'messages over the broker, as Markdown')
+    .option('--proto', 'gRPC services, as a .proto file')
     .option('--out <file>', 'write to a file instead')
     .action(async (options: ContractRequest) => (await import('./contract-command.js')).runContract(options));
   program

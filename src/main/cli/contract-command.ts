@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { openApiDocument } from '../../adapters/apis/http/docs/openapi.js';
 import { asyncApiDocument } from '../../contract/asyncapi/document.js';
 import { messageReference } from '../../contract/asyncapi/message-reference.js';
+import { protoDocument } from '../../contract/grpc/proto-document.js';
 import type { TopologySettings } from '../../contract/messages/topology.js';
 import { StartupError } from '../../infrastructure/process/startup-error.js';
 import { topologySettings } from '../settings/topology-settings.js';
@@ -11,6 +12,7 @@ export interface ContractRequest {
   asyncapi?: boolean;
   openapi?: boolean;
   reference?: boolean;
+  proto?: boolean;
   out?: string;
 }
 
@@ -18,10 +20,15 @@ export interface ContractRequest {
  * Prints a document of the contract, or writes it to a file. AsyncAPI document and reference name the broker's objects
  * as the environment sets them.
  */
-export function runContract({ asyncapi, openapi, reference, out }: ContractRequest): void {
-  const chosen = [asyncapi, openapi, reference].filter((option) => option === true);
-  if (chosen.length !== 1) throw new StartupError(['name one document: --asyncapi, --openapi or --reference']);
-  const text = reference === true ? messageReference(topology().namespace) : json(asyncapi === true);
+export function runContract({ asyncapi, openapi, reference, proto, out }: ContractRequest): void {
+  const chosen = [asyncapi, openapi, reference, proto].filter((option) => option === true);
+  if (chosen.length !== 1) throw new StartupError(['name one document: --asyncapi, --openapi, --reference or --proto']);
+  const text =
+    proto === true
+      ? protoDocument()
+      : reference === true
+        ? messageReference(topology().namespace)
+        : json(asyncapi === true);
   if (out === undefined) {
     process.stdout.write(text);
     return;

@@ -1,5 +1,5 @@
 import { variable } from '../../infrastructure/config/config.js';
-import { duration, integer, oneOf, text } from '../../infrastructure/config/config-values.js';
+import { oneOf, text } from '../../infrastructure/config/config-values.js';
 import { service } from '../../infrastructure/process/service-runner.js';
 import { topologySettings } from '../settings/topology-settings.js';
 import { BROKER, DATABASE, TOKEN_KEYS } from './needs.js';
@@ -17,31 +17,6 @@ export const api = defineRole({
   name: 'api',
   summary: 'serve REST; roles can be combined: parley worker api',
   variables: {
-    rateLimitRequests: variable({
-      name: 'REST_RATE_LIMIT',
-      parse: integer({ min: 1 }),
-      default: '1000',
-      describe: 'Maximum number of REST requests of one caller within REST_RATE_WINDOW, per process',
-    }),
-    rateLimitWindowMs: variable({
-      name: 'REST_RATE_WINDOW',
-      parse: duration({ min: 1_000 }),
-      default: '10s',
-      describe: 'Length of the window of REST_RATE_LIMIT',
-    }),
-    readsAtOnce: variable({
-      name: 'REST_READS_AT_ONCE',
-      parse: integer({ min: 1, max: 1_000 }),
-      default: '4',
-      describe: 'Maximum number of concurrent REST queries of one caller, per process; further queries wait up to 2 s',
-    }),
-    searchesAtOnce: variable({
-      name: 'REST_SEARCHES_AT_ONCE',
-      parse: integer({ min: 1, max: 1_000 }),
-      default: '2',
-      describe:
-        'Maximum number of concurrent REST searches of one caller, per process; further searches wait up to 2 s',
-    }),
     chatPage: variable({
       name: 'CHAT_PAGE',
       parse: oneOf('on', 'off'),

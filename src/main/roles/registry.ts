@@ -4,12 +4,13 @@ import { StartupError } from '../../infrastructure/process/startup-error.js';
 import { variablesOf } from '../settings/variables-of.js';
 import { api } from './api.js';
 import { gateway } from './gateway.js';
+import { grpc } from './grpc.js';
 import { indexer } from './indexer.js';
 import { relay } from './relay.js';
 import type { Role } from './role.js';
 import { worker } from './worker.js';
 
-const all = [worker, api, gateway, relay, indexer] as const;
+const all = [worker, api, gateway, grpc, relay, indexer] as const;
 
 export type RoleName = (typeof all)[number]['name'];
 export const roleVariables = variablesOf(all);

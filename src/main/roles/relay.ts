@@ -1,6 +1,7 @@
 import type { LogConsumer } from '../../application/ports/log-consumer.js';
 import { variable } from '../../infrastructure/config/config.js';
 import { oneOf, text } from '../../infrastructure/config/config-values.js';
+import { kafkaConsumers, kafkaVariables, usesSasl } from './kafka-sink.js';
 import { DATABASE } from './needs.js';
 import { defineRole } from './role.js';
 import { webhookVariables } from './webhook-variables.js';
@@ -8,7 +9,7 @@ import { webhookVariables } from './webhook-variables.js';
 /** Event log → log consumers. It needs no broker. */
 export const relay = defineRole({
   name: 'relay',
-  summary: 'follow the event log with log consumers, such as the JSON Lines files',
+  summary: 'follow the event log with log consumers: Kafka, JSON Lines files',
   variables: {
     jsonLinesDir: variable({
       name: 'JSON_LINES_DIR',
@@ -23,11 +24,18 @@ export const relay = defineRole({
         'JSON Lines: batch flushes events to the disk before they count as delivered, never leaves that to the operating system',
     }),
     ...webhookVariables,
+    ...kafkaVariables,
   },
   // A relay without a log consumer would do nothing.
-  needs: [DATABASE, { anyOf: ['JSON_LINES_DIR', 'WEBHOOKS'] }],
+  needs: [
+    DATABASE,
+    { anyOf: ['JSON_LINES_DIR', 'WEBHOOKS', 'KAFKA_BROKERS'] },
+    { anyOf: ['KAFKA_SASL_USERNAME'], when: { text: 'KAFKA_SASL_MECHANISM', holds: (settings) => usesSasl(settings) } },
+    { anyOf: ['KAFKA_SASL_PASSWORD'], when: { text: 'KAFKA_SASL_MECHANISM', holds: (settings) => usesSasl(settings) } },
+  ],
   usesTransport: false,
-  isInDev: ({ jsonLinesDir, webhooks }) => jsonLinesDir !== undefined || webhooks === 'on',
+  isInDev: ({ jsonLinesDir, webhooks, kafkaBrokers }) =>
+    jsonLinesDir !== undefined || webhooks === 'on' || kafkaBrokers !== undefined,
 
   async compose(context) {
     const { JsonLinesConsumer } = await import('../../adapters/sinks/json-lines/json-lines-consumer.js');
@@ -38,6 +46,7 @@ export const relay = defineRole({
     // A new consumer is added here.
     const consumers: LogConsumer[] =
       jsonLinesDir === undefined ? [] : [new JsonLinesConsumer({ folder: jsonLinesDir, fsync: jsonLinesFsync })];
+    consumers.push(...(await kafkaConsumers(context.settings, context.metrics)));
     const relayId = context.workerId;
     const webhooks = context.settings.webhooks === 'on' ? webhookParts(context, relayId) : null;
     if (webhooks !== null) consumers.push(webhooks.consumer);

@@ -1,6 +1,9 @@
 /** The state of chats that a client derives from events, however they reached it, and the same derived from REST. */
 import type { PushedEvent } from '../../../src/contract/realtime/server-frames.js';
-import type { KeptChat } from '../../support/realtime/realtime-client.js';
+import type { KeptChat, RealtimeTestClient } from '../../support/realtime/realtime-client.js';
+
+/** Characters of a state around the first difference that are told. */
+const TOLD_AROUND = 150;
 
 export interface ChatState {
   lastSequence: number;
@@ -73,4 +76,34 @@ export async function syncedAnew(get: Get): Promise<Map<string, KeptChat>> {
     hasMore = body.hasMore;
   }
   return chats;
+}
+
+/**
+ * What a client has and should not have, or the other way round. Null: its state is that of a client that syncs from
+ * nothing. Unless `isFinal`, chats with content that was only announced are not compared.
+ */
+export function differenceFrom(
+  anew: ReadonlyMap<string, KeptChat>,
+  userId: string,
+  client: Pick<RealtimeTestClient, 'isLive' | 'chats' | 'changed'>,
+  isFinal: boolean,
+): string | null {
+  if (!client.isLive) return 'not live';
+  for (const [chatId, chat] of client.chats)
+    if (!anew.has(chatId) && !hasLeft(chat, userId)) return `${chatId} is kept, and sync does not have it`;
+  for (const [chatId, { first, events }] of anew) {
+    // Its content is announced, and comes with the next walk.
+    if (!isFinal && client.changed.has(chatId)) continue;
+    const kept = client.chats.get(chatId);
+    if (kept === undefined || hasLeft(kept, userId)) return `${chatId} is missing`;
+    if (kept.first > first) return `${chatId} begins at ${kept.first}, not at ${first}`;
+    const [has = '', should = ''] = [stateOf(kept, first), stateOf({ events }, first)].map((state) =>
+      JSON.stringify(state),
+    );
+    if (has === should) continue;
+    const at = [...should].findIndex((character, index) => character !== has[index]);
+    const around = (text: string) => text.slice(Math.max(0, at - TOLD_AROUND), at + TOLD_AROUND);
+    return `${chatId}: has ${around(has)}, should have ${around(should)}`;
+  }
+  return null;
 }

@@ -1,5 +1,7 @@
 /** `parley gateway` with a bug (PLANT). The story must notice each of them. */
+import { NOTHING_SYNCED, type SyncProgress } from '../../../src/application/queries/sync-chats.js';
 import { Connection } from '../../../src/application/realtime/connection.js';
+import { Gateway, type GatewayDeps } from '../../../src/application/realtime/gateway.js';
 import { LogTracker } from '../../../src/application/realtime/log-tracker.js';
 import { MembershipTable } from '../../../src/application/realtime/membership-table.js';
 import { runRoles } from '../../../src/main/roles/run-roles.js';
@@ -39,6 +41,27 @@ const plants: { [P in Plant]: () => void } = {
     const { apply } = MembershipTable.prototype;
     MembershipTable.prototype.apply = function (event) {
       return event.type === 'member.removed' ? { joined: [], left: null, reopened: [] } : apply.call(this, event);
+    };
+  },
+  'forgotten-resume': () => {
+    const { connect } = Gateway.prototype;
+    Gateway.prototype.connect = function (connection, { invalidToken }) {
+      connect.call(this, connection, { invalidToken, fromNow: connection.progress !== NOTHING_SYNCED });
+    };
+  },
+  'fresh-view': () => {
+    const { resync } = Gateway.prototype;
+    Gateway.prototype.resync = function (connection, reason) {
+      if (reason !== 'view') {
+        resync.call(this, connection, reason);
+        return;
+      }
+      const { pages } = (this as unknown as { deps: GatewayDeps }).deps;
+      void pages.fromNow(connection.caller).then(({ shown }) => {
+        const internals = connection as unknown as { base: SyncProgress };
+        internals.base = { ...internals.base, shown };
+        resync.call(this, connection, reason);
+      });
     };
   },
 };

@@ -12,5 +12,9 @@ export const PLANTS = [
   'mark-past-changed',
   /** A removed member gets the events after the removal. */
   'removed-not-forgotten',
+  /** A client that resumes gets what happens from now on. */
+  'forgotten-resume',
+  /** After a renewal with other claims, tokens have the fresh view with the content of the view before. */
+  'fresh-view',
 ] as const;
 export type Plant = (typeof PLANTS)[number];

@@ -53,11 +53,12 @@ async function playAll(): Promise<number> {
   const kills = { clean: 0 };
   let failed = 0;
   for (let index = 0; index < stories; index += 1) {
-    const { findings, faults, seed } = await play(firstSeed + index);
+    const { findings, evidence, faults, seed } = await play(firstSeed + index);
     kills.clean += faults.kill;
     if (findings.length === 0) continue;
     failed += 1;
     for (const finding of findings) console.log(`  FOUND: ${finding}`);
+    for (const line of evidence) console.log(`    ${line}`);
     console.log(`  again: npm run proof -- realtime --stories 1 --acts ${acts} --seed ${seed}`);
   }
   console.log(`${stories} stories, ${kills.clean} gateways killed, ${failed} failed`);

@@ -3,20 +3,21 @@
  * that are killed, frozen, starved and restarted. Afterwards each client must have the state of the store, and no frame
  * may have contained a text that its user could not read at that moment.
  */
-import { fileURLToPath } from 'node:url';
 import { v4 } from 'uuid';
 import { seededRandom } from '../../../bench/population/random.js';
 import { RestStack } from '../../integration/stack/rest/rest-stack.js';
 import { eventually } from '../../support/eventually.js';
-import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
+import type { TestProcess } from '../../support/fleet/processes.js';
+import { policyHidingChannelsFromGuests } from '../../support/policies/policy-with.js';
 import { RealtimeTestClient } from '../../support/realtime/realtime-client.js';
 import { manage, rabbitmq } from '../../support/services/services.js';
 import { tokenFor } from '../../unit/adapters/http/rest-client.js';
-import { hasLeft, stateOf, syncedAnew } from './chat-state.js';
+import { differenceFrom, syncedAnew } from './chat-state.js';
 import type { Plant } from './plants.js';
 import { type ModelChat, ReadableTexts, TEXT_PATTERN } from './readable-texts.js';
+import { playRenewal } from './renewal.js';
+import { startGateway } from './start-gateway.js';
 
-const PLANTED_GATEWAY = fileURLToPath(new URL('./planted-gateway.js', import.meta.url));
 const TOKEN_TTL_S = 7_200;
 /** A chat with more members is a large one for the gateways: its content is not pushed. */
 const LARGE_CHAT_MEMBERS = 4;
@@ -31,6 +32,8 @@ const FROZEN_MAX_MS = 2_500;
 /** Messages while a gateway is starved. Its queue holds one. */
 const STARVED_MESSAGES = 30;
 const FINDINGS_MAX = 5;
+const EVIDENCE_FRAMES = 12;
+const EVIDENCE_MAX = 400;
 
 export const FAULTS = ['kill', 'freeze', 'starve', 'drop', 'restart'] as const;
 export type Fault = (typeof FAULTS)[number];
@@ -54,6 +57,8 @@ export interface StoryOutcome {
   faults: { [F in Fault]: number };
   /** Empty: everything held. */
   findings: string[];
+  /** What was seen when the first client did not get its state. */
+  evidence: string[];
 }
 
 interface Seen {
@@ -72,7 +77,10 @@ interface Listener {
 
 /** Plays one story on services of its own. */
 export async function playStory(options: StoryOptions): Promise<StoryOutcome> {
-  const stack = await RestStack.create({ EVENT_RECIPIENTS_MAX: String(LARGE_CHAT_MEMBERS), GATEWAY_DRAIN: '500ms' });
+  const stack = await RestStack.create({
+    ...{ EVENT_RECIPIENTS_MAX: String(LARGE_CHAT_MEMBERS), GATEWAY_DRAIN: '500ms' },
+    POLICY_FILE: policyHidingChannelsFromGuests(),
+  });
   const story = new Story(stack, options);
   try {
     return await story.play();
@@ -89,6 +97,7 @@ class Story {
   private readonly listeners: Listener[] = [];
   private readonly seen = new Map<string, Seen>();
   private readonly findings = new Set<string>();
+  private readonly evidence: string[] = [];
   /** Times in which a gateway was frozen or starved: what it sends afterwards is late. */
   private readonly late: { from: number; to: number }[] = [];
   private readonly faults: StoryOutcome['faults'] = { kill: 0, freeze: 0, starve: 0, drop: 0, restart: 0 };
@@ -116,6 +125,7 @@ class Story {
       this.collectFaults();
     }
     if (this.findings.size === 0) await this.join();
+    if (this.findings.size === 0) await this.renew();
     // The last events come while nothing else happens, and the feed may lose them.
     if (this.findings.size === 0) await this.fault('starve');
     await this.settle(false);
@@ -125,7 +135,8 @@ class Story {
     this.judgeTexts();
     const events = [...this.model.chats.values()].reduce((sum, { messages }) => sum + messages.length, 0);
     const findings = [...this.findings].slice(0, FINDINGS_MAX);
-    return { seed, acts, refused: this.refused, events, faults: this.faults, findings };
+    const { refused, faults, evidence } = this;
+    return { seed, acts, refused, events, faults, findings, evidence };
   }
 
   async close(): Promise<void> {
@@ -137,14 +148,8 @@ class Story {
     return all[Math.floor(this.random() * all.length)] as T;
   }
 
-  private async startGateway(): Promise<TestProcess> {
-    const { plant } = this.options;
-    const gateway = await startProcess({
-      ...(plant === undefined ? { args: ['gateway'] } : { script: PLANTED_GATEWAY }),
-      env: { ...this.stack.processEnv, ...(plant === undefined ? {} : { PLANT: plant }) },
-    });
-    await gateway.ready();
-    return gateway;
+  private startGateway(): Promise<TestProcess> {
+    return startGateway(this.stack.processEnv, this.options.plant);
   }
 
   private addListener(userId: string): void {
@@ -234,6 +239,22 @@ class Story {
     await this.settle(false);
     await this.add(chat, joining.userId);
     await this.settle(false);
+  }
+
+  /** Whatever the acts were: a user renews the token with claims by which the policy shows other chats. */
+  private async renew(): Promise<void> {
+    const findings = await playRenewal({
+      stack: this.stack,
+      gatewayUrl: () => `http://127.0.0.1:${this.gateways[0]?.env.PORT}`,
+      owner: this.pick(this.users),
+      newText: () => this.newText(),
+      within: this.settledWithin,
+    });
+    for (const finding of findings) this.findings.add(finding);
+  }
+
+  private get settledWithin(): number {
+    return this.options.plant === undefined ? SETTLED_WITHIN_MS : SETTLED_WITH_PLANT_WITHIN_MS;
   }
 
   private async add(chat: ModelChat, userId: string): Promise<void> {
@@ -370,42 +391,38 @@ class Story {
 
   /** Waits until each client has the state of the store. */
   private async settle(isFinal: boolean): Promise<void> {
-    const within = this.options.plant === undefined ? SETTLED_WITHIN_MS : SETTLED_WITH_PLANT_WITHIN_MS;
     for (const listener of this.listeners) {
       if (this.findings.size > 0) return;
-      const anew = await syncedAnew((path) => this.stack.get(path, { as: listener.userId }));
+      const { userId, client } = listener;
+      const anew = await syncedAnew((path) => this.stack.get(path, { as: userId }));
       const isSettled = () => {
         this.tend();
         this.collectFaults();
         if (this.findings.size > 0) return true;
-        const difference = this.difference(listener, anew, isFinal);
+        const difference = differenceFrom(anew, userId, client, isFinal);
         if (difference !== null) throw new Error(difference);
         return true;
       };
-      await eventually(isSettled, { within, what: `state of ${listener.userId}` }).catch((error: Error) =>
-        this.findings.add(error.message),
-      );
+      const what = `state of ${userId}${isFinal ? ' at the end' : ''}`;
+      await eventually(isSettled, { within: this.settledWithin, what }).catch(async (error: Error) => {
+        this.findings.add(error.message);
+        await this.collectEvidence(listener);
+      });
     }
   }
 
-  private difference(
-    { userId, client }: Listener,
-    anew: Awaited<ReturnType<typeof syncedAnew>>,
-    isFinal: boolean,
-  ): string | null {
-    if (!client.isLive) return 'not live';
-    for (const [chatId, chat] of client.chats)
-      if (!anew.has(chatId) && !hasLeft(chat, userId)) return `${chatId} is kept, and sync does not have it`;
-    for (const [chatId, { first, events }] of anew) {
-      // Its content is announced, and comes with the next walk.
-      if (!isFinal && client.changed.has(chatId)) continue;
-      const kept = client.chats.get(chatId);
-      if (kept === undefined || hasLeft(kept, userId)) return `${chatId} is missing`;
-      if (kept.first > first) return `${chatId} begins at ${kept.first}, not at ${first}`;
-      const [has, should] = [stateOf(kept, first), stateOf({ events }, first)].map((state) => JSON.stringify(state));
-      if (has !== should) return `${chatId}: has ${has?.slice(-300)}, should have ${should?.slice(-300)}`;
+  /** What the client was sent last, and what the gateways say about themselves. */
+  private async collectEvidence({ gateway: used, client }: Listener): Promise<void> {
+    const frames = client.frames.slice(-EVIDENCE_FRAMES).map((frame) => JSON.stringify(frame).slice(0, EVIDENCE_MAX));
+    this.evidence.push(`uses gateway ${used}, which sent last:`, ...frames);
+    for (const [index, gateway] of this.gateways.entries()) {
+      const metrics = await fetch(`${gateway.opsUrl}/metrics`).then(
+        (response) => response.text(),
+        (error: Error) => error.message,
+      );
+      const told = metrics.split('\n').filter((line) => /^parley_gateway_(lag|filled|resyncs|connections)/.test(line));
+      this.evidence.push(`gateway ${index}:`, ...told, ...gateway.output.split('\n').slice(-EVIDENCE_FRAMES));
     }
-    return null;
   }
 
   private collectFaults(): void {

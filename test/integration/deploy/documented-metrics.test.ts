@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { RestMetrics } from '../../../src/adapters/apis/http/middleware/rest-metrics.js';
+import { GrpcMetrics } from '../../../src/adapters/telemetry/grpc-metrics.js';
+import { KafkaMetrics } from '../../../src/adapters/telemetry/kafka-metrics.js';
 import { RealtimeMetrics } from '../../../src/adapters/telemetry/realtime-metrics.js';
 import { RelayMetrics } from '../../../src/adapters/telemetry/relay-metrics.js';
 import { watchLiveFeed, watchTransport } from '../../../src/adapters/telemetry/transport-metrics.js';
@@ -15,7 +17,7 @@ import { projectFolder } from '../../support/services/services.js';
 
 const APPEARS_WITHIN_MS = 5_000;
 
-/** Every metric of a worker, a relay, a gateway and REST, each used once, by the names and labels of Prometheus. */
+/** Each metric of a worker, relay, gateway, gRPC, Kafka and REST, used once, by the names and labels of Prometheus. */
 async function scrape(): Promise<Map<string, Set<string>>> {
   const metrics = startMetrics('parley');
   const observer = new WorkerMetrics(metrics.meter);
@@ -75,6 +77,13 @@ async function scrape(): Promise<Map<string, Set<string>>> {
   gateway.becameSlow();
   gateway.closed('restart');
   gateway.filled(1);
+  const kafka = new KafkaMetrics(metrics.meter);
+  kafka.appended(1, 1, 1);
+  kafka.failed();
+  kafka.refused('message-too-large');
+  const grpc = new GrpcMetrics(metrics.meter);
+  grpc.watch(() => 1);
+  grpc.answered('/a/b', 0, 1);
   const rest = new RestMetrics(metrics.meter);
   rest.began();
   rest.ended({ method: 'GET', route: '/v1/chats', status: 200, durationMs: 1 });

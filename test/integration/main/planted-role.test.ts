@@ -56,7 +56,7 @@ describe('A role that is added', function () {
     );
     const unknown = await run(['worker', 'foo']);
     expect(unknown.err).to.equal(
-      'parley: unknown role foo; the roles are worker, api, gateway, relay, indexer, planted',
+      'parley: unknown role foo; the roles are worker, api, gateway, grpc, relay, indexer, planted',
     );
   });
 

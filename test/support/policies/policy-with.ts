@@ -40,3 +40,20 @@ export function policyWithoutQuotas(): string {
   }
   return withoutQuotas;
 }
+
+/** The rule of the default policy by which members see their chats. */
+const MEMBERS_VIEW = '  - id: members-view\n';
+
+/** A `POLICY_FILE`: the default policy, and a user whose token has the claim `guest` does not see channels. */
+export function policyHidingChannelsFromGuests(): string {
+  const own = readFileSync(DEFAULT_POLICY_FILE, 'utf8');
+  if (!own.includes(MEMBERS_VIEW)) throw new Error('the default policy has no rule members-view');
+  const rule = [
+    '  - id: guests-see-no-channels',
+    ...['    effect: deny', '    actions: [chat.view]', '    subject: { actor.token.guest: true }'],
+    ...['    when: { chat.kind: channel }', '    reason: Guests see no channels.'],
+  ];
+  const file = policyFilePath();
+  writeFileSync(file, own.replace(MEMBERS_VIEW, `${rule.join('\n')}\n${MEMBERS_VIEW}`));
+  return file;
+}

@@ -14,6 +14,8 @@ export interface KeptChat {
   /** The first sequence that the client holds. Every later one follows without a gap. */
   first: number;
   events: { sequence: number; type: string; content: string }[];
+  /** The last event is the end of a large chat that was not open: it came without what was before it. */
+  hasGapBeforeEnd?: boolean;
 }
 
 export interface ClientOptions {
@@ -178,6 +180,11 @@ export class RealtimeTestClient {
       this.chats.set(chatId, { first: sequence, events: [{ sequence, type: event.type, content }] });
       return;
     }
+    // The user is back: what follows begins before the gap.
+    if (isPage && kept.hasGapBeforeEnd) {
+      kept.events.pop();
+      kept.hasGapBeforeEnd = false;
+    }
     const next = kept.first + kept.events.length;
     if (sequence < next) {
       this.repeats += 1;
@@ -186,6 +193,9 @@ export class RealtimeTestClient {
     // The end of a large chat that is not open comes without what was before it.
     const isOwnEnd = event.type === 'member.removed' && event.data.userId === this.userId;
     if (sequence > next && !isOwnEnd) this.faults.push(`${event.type} ${sequence} of ${chatId} came after ${next - 1}`);
-    else kept.events.push({ sequence, type: event.type, content });
+    else {
+      kept.events.push({ sequence, type: event.type, content });
+      if (sequence > next) kept.hasGapBeforeEnd = true;
+    }
   }
 }

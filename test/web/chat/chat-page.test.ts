@@ -229,7 +229,11 @@ describe(`The chat page, in Chromium${skipped}`, function () {
     await alice.message('scones').and(alice.page.locator('.target')).waitFor();
     await field.fill('nobody-said-this');
     await alice.page.getByText('Nothing found.').waitFor();
-    await alice.page.getByRole('button', { name: 'Close' }).click();
+    // The button of the conversation searches there.
+    await alice.page.getByRole('button', { name: 'Search in this chat' }).click();
+    expect(await alice.page.getByRole('checkbox', { name: `Only in ${GROUP}` }).isChecked()).to.equal(true);
+    await alice.page.getByRole('button', { name: 'Search in this chat' }).click();
+    await field.waitFor({ state: 'detached' });
   });
 
   it('loses nothing while the network is cut, also when it is used meanwhile', async () => {

@@ -4,13 +4,13 @@ import { bearerToken, TokenKeysUnavailable, type TokenVerifier } from '../../../
 import type { OutgoingFrame, Outlet } from '../../../application/realtime/connection.js';
 import type { Sessions } from '../../../application/realtime/sessions.js';
 import { type ProblemCode, refusalCodes, requestProblems } from '../../../contract/messages/problems.js';
+import { PASS_PATH } from '../../../contract/realtime/http-operations.js';
 import { STREAM_PATH } from '../../../contract/realtime/protocol.js';
 import { SYNC_TOKEN_MAX_CHARACTERS } from '../../../contract/rest/requests.js';
 import { isAllowedOrigin } from './origins.js';
 import { CLOSE_TIMEOUT_MS, type RealtimeSettings } from './realtime-settings.js';
 import type { SealedPasses } from './sealed-passes.js';
 
-export const PASS_PATH = '/v1/realtime/pass';
 /** How long an `EventSource` waits before it connects again, unless `bye` says otherwise. */
 const RECONNECT_MS = 2_000;
 const PREFLIGHT_MAX_AGE_SECONDS = 600;

@@ -109,7 +109,7 @@ describe('the command line', function () {
       cli(['token']),
     ]);
     expectRefused(command, "unknown command 'wroker' (Did you mean worker?)");
-    expectRefused(role, 'unknown role foo; the roles are worker, api, gateway, relay, indexer');
+    expectRefused(role, 'unknown role foo; the roles are worker, api, gateway, grpc, relay, indexer');
     expectRefused(flag, "unknown option '--fast'");
     expectRefused(format, /argument 'xml' is invalid\. Allowed choices are definitions, table\.$/);
     expectRefused(missing, "required option '--actor <id>' not specified");
@@ -265,8 +265,8 @@ describe('the command line', function () {
       cli(['contract', '--asyncapi', '--openapi']),
       cli(['contract', '--openapi', '--out', 'no/such/folder.json']),
     ]);
-    expectRefused(none, 'name one document: --asyncapi, --openapi or --reference');
-    expectRefused(both, 'name one document: --asyncapi, --openapi or --reference');
+    expectRefused(none, 'name one document: --asyncapi, --openapi, --reference or --proto');
+    expectRefused(both, 'name one document: --asyncapi, --openapi, --reference or --proto');
     expectRefused(unwritable, /no\/such\/folder\.json cannot be written: ENOENT/);
   });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Browser, Page, Response } from 'playwright-core';
+import { realtimeOperations } from '../../../../src/contract/realtime/http-operations.js';
 import { operationOf, type RestOperationName, restOperationNames } from '../../../../src/contract/rest/operations.js';
 import { eventually } from '../../../support/eventually.js';
 import type { TestProcess } from '../../../support/fleet/processes.js';
@@ -50,9 +51,16 @@ describe(`The page /docs of npm start, in Chromium${skipped}`, function () {
     await page.waitForSelector('.opblock');
   }
 
-  /** Clicks as a reader would, and changes nothing that is filled in. The answers of `times` executions. */
-  async function execute(name: RestOperationName, times = 1): Promise<{ status: number; body: Answer }[]> {
-    const { method, path, tag } = operationOf(name);
+  /** The answers of `times` executions. */
+  function execute(name: RestOperationName, times = 1) {
+    return executeIn({ name, ...operationOf(name) }, times);
+  }
+
+  /** Clicks as a reader would, and changes nothing that is filled in. */
+  async function executeIn(
+    { name, method, path, tag }: { name: string; method: string; path: string; tag: string },
+    times: number,
+  ): Promise<{ status: number; body: Answer }[]> {
     const asked = new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`);
     const isAnswer = (response: Response) =>
       response.request().method() === method.toUpperCase() && asked.test(new URL(response.url()).pathname);
@@ -82,6 +90,16 @@ describe(`The page /docs of npm start, in Chromium${skipped}`, function () {
       expect(again.body.commandId, name).to.not.equal(body.commandId);
     }
     expect(refused).to.deep.equal([]);
+  });
+
+  it('executes the operations of the gateway, except the stream, which never ends', async () => {
+    await open();
+    for (const [name, { method, path }] of Object.entries(realtimeOperations)) {
+      expect(await page.locator(`[id="operations-Realtime-${name}"]`).count(), name).to.equal(1);
+      if (name === 'openStream') continue;
+      const [answer] = await executeIn({ name, method, path, tag: 'Realtime' }, 1);
+      expect(answer?.status, name).to.equal(200);
+    }
   });
 
   it('works again after a reload', async () => {

@@ -7,6 +7,7 @@ import { v4 } from 'uuid';
 import { eventually } from '../../../support/eventually.js';
 import type { TestProcess } from '../../../support/fleet/processes.js';
 import { RealtimeTestClient } from '../../../support/realtime/realtime-client.js';
+import { assertDocumented } from '../../../unit/adapters/http/documented-answers.js';
 import { tokenFor } from '../../../unit/adapters/http/rest-client.js';
 import { cli } from '../../main/cli/run-cli.js';
 import { RestStack } from '../rest/rest-stack.js';
@@ -277,6 +278,25 @@ describe('Realtime on a real broker, database and worker', function () {
     expect(first.headers.get('content-type')).to.contain('text/event-stream');
     expect((await stream()).status).to.equal(401);
     await first.body?.cancel();
+  });
+
+  it('answers as the OpenAPI document says', async () => {
+    const [alice] = people();
+    const authorization = `Bearer ${await tokenFor(alice, 60)}`;
+    const answers: [method: string, path: string, headers: Record<string, string>, status: number][] = [
+      ['POST', '/v1/realtime/pass', { authorization }, 200],
+      ['POST', '/v1/realtime/pass', {}, 401],
+      ['POST', '/v1/realtime/pass', { authorization, origin: 'https://evil.example' }, 403],
+      ['GET', '/v1/stream', {}, 401],
+      ['GET', '/v1/stream?pass=x', {}, 401],
+      ['GET', `/v1/stream?since=${'x'.repeat(10_000)}`, { authorization }, 400],
+      ['GET', '/v1/stream', { authorization, origin: 'https://evil.example' }, 403],
+    ];
+    for (const [method, path, headers, status] of answers) {
+      const response = await fetch(`${urlOf(gateway)}${path}`, { method, headers });
+      expect(response.status, `${method} ${path}`).to.equal(status);
+      assertDocumented(method, path, status, response.headers.get('content-type') ?? '', await response.json());
+    }
   });
 
   it('streams the same over server-sent events, and resumes by Last-Event-ID', async () => {

@@ -1,11 +1,12 @@
 /** A gateway process: each frame is processed, or closes its connection with a documented code. */
-import { readFileSync } from 'node:fs';
 import { WebSocket } from 'ws';
 import { CLOSE_CODES, REALTIME_PATH, REALTIME_SUBPROTOCOL } from '../../../../src/contract/realtime/protocol.js';
 import { RestStack } from '../../../integration/stack/rest/rest-stack.js';
+import { eventually } from '../../../support/eventually.js';
 import type { TestProcess } from '../../../support/fleet/processes.js';
 import { RealtimeTestClient } from '../../../support/realtime/realtime-client.js';
 import { tokenFor } from '../../../unit/adapters/http/rest-client.js';
+import { HELD_LINE, STALL_LINE } from '../gateway/probe-lines.js';
 import { type HostileFrame, hostileFrame } from '../hostile-frames.js';
 import { type Door, Finding, type OpenDoor } from './door.js';
 
@@ -13,7 +14,12 @@ const TOKEN_TTL_S = 7_200;
 const ANSWERED_WITHIN_MS = 20_000;
 /** Connections that send at the same time. */
 const CONNECTIONS = 16;
-const MAX_MEMORY_GROWTH_KB = 128 * 1024;
+/** Memory that the gateway may hold more than when it was warm. It had 16 connections then, and has as many later. */
+const MAX_MEMORY_GROWTH_KB = 8 * 1024;
+/** The memory is read after each so many frames. The first time, everything is loaded and compiled. */
+const MEMORY_READ_EVERY = 5_000;
+const HELD_WITHIN_MS = 20_000;
+const PROBE = new URL('../gateway/probe.js', import.meta.url).href;
 /** Protocol errors of WebSocket (RFC 6455): not UTF-8, and far above the limit. */
 const WEBSOCKET_CODES = [1007, 1009];
 const DOCUMENTED = new Set<number>([...Object.values(CLOSE_CODES).map(({ code }) => code), ...WEBSOCKET_CODES]);
@@ -39,13 +45,16 @@ function send(socket: WebSocket, { bytes, isBinary }: HostileFrame): Promise<'ta
 
 class RealtimeDoor implements OpenDoor<HostileFrame> {
   private commands = 0;
+  private frames = 0;
+  /** What the gateway held when it was warm. */
+  private warmKb: number | null = null;
+  private stalls = 0;
 
   private constructor(
     private readonly stack: RestStack,
     private readonly gateway: TestProcess,
     private readonly token: string,
     private readonly good: RealtimeTestClient,
-    private readonly memoryKb: number,
   ) {}
 
   static async open(): Promise<RealtimeDoor> {
@@ -54,11 +63,11 @@ class RealtimeDoor implements OpenDoor<HostileFrame> {
     const stack = await RestStack.create(env);
     try {
       await stack.run('worker', 'api');
-      const gateway = await stack.runWith({}, 'gateway');
+      const gateway = await stack.runWith({ NODE_OPTIONS: `--import=${PROBE}` }, 'gateway');
       const url = `http://127.0.0.1:${gateway.env.PORT}`;
       const good = new RealtimeTestClient({ url: () => url, token: () => tokenFor('alice', TOKEN_TTL_S) });
       await good.connect();
-      return new RealtimeDoor(stack, gateway, await tokenFor('mallory', TOKEN_TTL_S), good, residentKb(gateway));
+      return new RealtimeDoor(stack, gateway, await tokenFor('mallory', TOKEN_TTL_S), good);
     } catch (error) {
       await stack.close();
       throw error;
@@ -91,17 +100,40 @@ class RealtimeDoor implements OpenDoor<HostileFrame> {
     if (receipt.status !== 'accepted') throw new Finding('a command of another client was not accepted');
     const errors = this.gateway.output.match(/^.*"level":"error".*$/m);
     if (errors !== null) throw new Finding(`the gateway logged: ${errors[0]}`);
+    this.watchStalls();
+    await this.watchMemory(outcomes.length);
     return outcomes;
   }
 
   async close(): Promise<void> {
-    try {
-      const grownKb = residentKb(this.gateway) - this.memoryKb;
-      if (grownKb > MAX_MEMORY_GROWTH_KB) throw new Finding(`the gateway has ${grownKb} KiB more`);
-    } finally {
-      await this.good.drop();
-      await this.stack.close();
-    }
+    await this.good.drop();
+    await this.stack.close();
+  }
+
+  /** Of each stretch, those since the last one. What happened before the first frame is not counted. */
+  private watchStalls(): void {
+    const stalls = this.gateway.stderr.filter((line) => line.startsWith(STALL_LINE));
+    const [first] = stalls.slice(this.stalls);
+    this.stalls = stalls.length;
+    if (first !== undefined && this.frames > 0) throw new Finding(`the gateway: ${first}`);
+  }
+
+  private async watchMemory(frames: number): Promise<void> {
+    const before = this.frames;
+    this.frames += frames;
+    if (Math.floor(this.frames / MEMORY_READ_EVERY) === Math.floor(before / MEMORY_READ_EVERY)) return;
+    const readings = () => this.gateway.stderr.filter((line) => line.startsWith(HELD_LINE));
+    const count = readings().length;
+    this.gateway.send('SIGUSR2');
+    const line = await eventually(() => readings()[count], {
+      within: HELD_WITHIN_MS,
+      what: 'the memory of the gateway',
+    });
+    const heldKb = Number(/(\d+) KiB/.exec(line)?.[1]);
+    this.warmKb ??= heldKb;
+    const grownKb = heldKb - this.warmKb;
+    if (grownKb > MAX_MEMORY_GROWTH_KB)
+      throw new Finding(`the gateway holds ${grownKb} KiB more than when it was warm`);
   }
 
   private async connect(): Promise<WebSocket> {
@@ -124,10 +156,6 @@ class RealtimeDoor implements OpenDoor<HostileFrame> {
     await Promise.race([live, ended]);
     return socket;
   }
-}
-
-function residentKb({ pid }: TestProcess): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
 export const realtimeDoor: Door<HostileFrame> = {

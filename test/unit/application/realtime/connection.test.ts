@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SLOW_AGAIN_MS } from '../../../../src/application/realtime/connection.js';
-import { connectionOf, deleted, live, MESSAGE, message } from './realtime-fixtures.js';
+import { CHAT, connectionOf, deleted, live, MESSAGE, message, progressAt } from './realtime-fixtures.js';
 
 describe('A connection', () => {
   it('sends after a walk only what its cut does not cover', () => {
@@ -22,8 +22,8 @@ describe('A connection', () => {
 
   it('keeps a chat as changed if the walk did not cover its event, and then gets no mark', () => {
     const made = connectionOf();
-    made.connection.miss('covered', live(message(5), 5));
-    made.connection.miss('later', live(message(6), 6));
+    made.connection.miss('covered', live(message(5), 5), true);
+    made.connection.miss('later', live(message(6), 6), true);
     made.goLive(5);
     expect([made.connection.hasMissed('covered'), made.connection.hasMissed('later')]).to.deep.equal([false, true]);
     made.connection.tick();
@@ -101,5 +101,26 @@ describe('A connection', () => {
     made.goLive(3);
     made.connection.offer(live(message(4), 4), 'content', true);
     expect(made.frames.at(-1)).to.include({ t: 'event', n: 2 });
+  });
+
+  it('announces content of a large chat that came after the cut of its first walk, and gets no mark before', () => {
+    const { connection, goLive, frames } = connectionOf();
+    // Until the first walk has ended, the view is unknown, and nothing may be pushed.
+    connection.miss(CHAT, live(message(7), 6), false);
+    goLive(5);
+    connection.offer(live(message(2), 7), 'content', true);
+    expect(connection.canMark(1, 0)).to.equal(false);
+    connection.tick();
+    expect(frames.at(-1)).to.deep.include({ t: 'changed', chatId: CHAT, lastSequence: 7 });
+  });
+
+  it('walks for such content if the policy hides chats, and names no chat', () => {
+    const { connection, frames } = connectionOf();
+    connection.miss(CHAT, live(message(7), 6), false);
+    void connection.sendPage({ json: '{}', token: 't', progress: progressAt(5), arrivals: [] });
+    connection.endWalk({ positions: [5], imports: 0 }, false);
+    expect(connection.canMark(1, 0)).to.equal(false);
+    expect(connection.tick()).to.equal('view');
+    expect(frames.some(({ t }) => t === 'changed')).to.equal(false);
   });
 });

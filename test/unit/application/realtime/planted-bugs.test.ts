@@ -124,7 +124,7 @@ const rules: Rule[] = [
       );
       goLive();
       connection.offer(live(message(2), 1), 'content', true);
-      connection.miss(CHAT, live(message(3), 3));
+      connection.miss(CHAT, live(message(3), 3), true);
       connection.tick();
       return !connection.canMark(1, 0);
     },

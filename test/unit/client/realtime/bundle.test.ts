@@ -21,4 +21,12 @@ describe('The bundle of the realtime client', () => {
     const others = Object.keys(metafile.inputs).filter((path) => !path.includes('/client/realtime/'));
     expect(others.map((path) => path.replace(/.*\/dist\//, ''))).to.deep.equal(['contract/realtime/protocol.js']);
   });
+
+  it('is what a clone exports as parley/realtime', async () => {
+    // A string that the compiler does not resolve: it would take the sources.
+    const entry: string = 'parley/realtime';
+    const exported = (await import(entry)) as object;
+    const { connectRealtime } = await import('../../../../src/client/realtime/realtime-client.js');
+    expect(exported).to.have.property('connectRealtime', connectRealtime);
+  });
 });

@@ -676,6 +676,26 @@ describe('A realtime client', () => {
       ]);
     });
 
+    it('does not send that the user types before the gateway would pass it on again', async () => {
+      const client = connect();
+      const connection = await live(client);
+      const types = (on: boolean, afterMs: number) => {
+        time.advance(afterMs);
+        client.typing(CHAT, on);
+      };
+      types(true, 0);
+      types(false, 1_000);
+      // The gateway would drop this: it is 2 s after the last time, and it would not be sent again for 5 s.
+      types(true, 1_000);
+      types(false, 1_000);
+      types(true, 1_000);
+      types(true, 1_000);
+      types(false, 100);
+      const sent = () => connection.frames.flatMap((frame) => (frame.t === 'typing' ? [frame.on] : []));
+      await until(() => sent().length >= 4, 'the second end of typing');
+      expect(sent()).to.deep.equal([true, false, true, false]);
+    });
+
     it('refuses more than the gateway allows', async () => {
       const client = connect();
       for (let index = 0; index < REALTIME_LIMITS.openMax; index += 1) client.openChat(`chat ${index}`);

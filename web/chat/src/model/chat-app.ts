@@ -30,7 +30,8 @@ import { Timeline } from './timeline.js';
 export type Panel =
   | { kind: 'thread'; chatId: string; rootId: string }
   | { kind: 'members'; chatId: string }
-  | { kind: 'search' };
+  /** `isInChat`: it begins with the chat on screen, not with all of them. */
+  | { kind: 'search'; isInChat: boolean };
 
 export interface Notice {
   id: number;
@@ -167,6 +168,13 @@ export class ChatApp {
   }
 
   // What the user does
+
+  /** Opens the search, or closes it if it is open and began in the same place. */
+  toggleSearch(isInChat: boolean): void {
+    const { value: panel } = this.panel;
+    const isOpen = panel?.kind === 'search' && panel.isInChat === isInChat;
+    this.panel.value = isOpen ? null : { kind: 'search', isInChat };
+  }
 
   select(chatId: string | null): void {
     location.hash = chatId === null ? '' : `/${chatId}`;

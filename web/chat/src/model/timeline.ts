@@ -115,7 +115,8 @@ export class Timeline {
     for (const record of records) {
       this.#quotes.set(record.messageId, record);
       const index = record.sequence - this.first;
-      if (index >= 0 && this.isKnown(index)) this.#put(index, record);
+      // A page that is being read may be from before this change.
+      if (index >= 0 && (this.isKnown(index) || this.#pages.has(pageOf(index)))) this.#put(index, record);
     }
     this.#dropUnused();
     this.version.value += 1;
@@ -125,12 +126,20 @@ export class Timeline {
     this.#pages.set(page, null);
     const start = page * PAGE;
     const range = { after: this.first + start - 1, before: this.first + start + PAGE };
-    const size = Math.min(this.heights.size, start + PAGE);
     const records = await this.store.messages(this.chatId, { ...range, limit: PAGE });
-    for (const record of records) this.#put(record.sequence - this.first, record);
-    for (let index = start; index < size; index += 1) if (!this.#records.has(index)) this.heights.set(index, 0);
+    for (const record of records) {
+      const index = record.sequence - this.first;
+      // What is there already came meanwhile, and is newer.
+      if (!this.#records.has(index)) this.#put(index, record);
+    }
+    // The chat may have grown meanwhile.
+    const end = Math.min(this.heights.size, start + PAGE);
+    let isEmpty = end === start + PAGE;
+    for (let index = start; index < end; index += 1)
+      if (this.#records.has(index)) isEmpty = false;
+      else this.heights.set(index, 0);
     this.#pages.set(page, 'here');
-    if (records.length === 0 && size === start + PAGE) this.#emptyPages.add(page);
+    if (isEmpty) this.#emptyPages.add(page);
     this.#dropUnused();
     this.version.value += 1;
   }

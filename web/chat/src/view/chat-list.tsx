@@ -17,11 +17,9 @@ export function ChatList({ app, onSignOut }: { app: ChatApp; onSignOut(): void }
         <button
           type="button"
           class="plain"
-          aria-label="Search"
-          title="Search"
-          onClick={() => {
-            app.panel.value = app.panel.value?.kind === 'search' ? null : { kind: 'search' };
-          }}
+          aria-label="Search all chats"
+          title="Search all chats"
+          onClick={() => app.toggleSearch(false)}
         >
           <Icon name="search" />
         </button>

@@ -29,11 +29,9 @@ export function Conversation({ app, chat }: { app: ChatApp; chat: ChatRecord }) 
         <button
           type="button"
           class="plain"
-          aria-label="Search"
-          title="Search"
-          onClick={() => {
-            app.panel.value = app.panel.value?.kind === 'search' ? null : { kind: 'search' };
-          }}
+          aria-label="Search in this chat"
+          title="Search in this chat"
+          onClick={() => app.toggleSearch(true)}
         >
           <Icon name="search" />
         </button>

@@ -18,7 +18,7 @@ const ADDED_MAX = 100;
 export function SidePanel({ app }: { app: ChatApp }) {
   const { value: panel } = app.panel;
   if (panel === null) return null;
-  if (panel.kind === 'search') return <SearchPanel app={app} />;
+  if (panel.kind === 'search') return <SearchPanel key={String(panel.isInChat)} app={app} isInChat={panel.isInChat} />;
   const chat = app.chats.value.get(panel.chatId);
   if (chat === undefined) return null;
   if (panel.kind === 'members') return <MembersPanel app={app} chat={chat} />;
@@ -48,9 +48,9 @@ function Panel({ app, title, children }: { app: ChatApp; title: string; children
   );
 }
 
-function SearchPanel({ app }: { app: ChatApp }) {
+function SearchPanel({ app, isInChat }: { app: ChatApp; isInChat: boolean }) {
   const [text, setText] = useState('');
-  const [isHere, setHere] = useState(false);
+  const [isHere, setHere] = useState(isInChat);
   const [found, setFound] = useState<readonly RestFoundMessage[] | null>(null);
   const [fault, setFault] = useState('');
   const field = useRef<HTMLInputElement>(null);

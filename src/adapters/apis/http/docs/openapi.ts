@@ -5,13 +5,16 @@ import {
   zodToOpenAPIRegistry,
 } from '@asteasolutions/zod-to-openapi';
 import { attachment } from '../../../../contract/messages/commands.js';
-import { problem, reason, violation } from '../../../../contract/messages/problems.js';
+import { type ProblemCode, problem, reason, violation } from '../../../../contract/messages/problems.js';
 import { receipt } from '../../../../contract/messages/receipts.js';
+import { type RealtimeOperation, realtimeOperations } from '../../../../contract/realtime/http-operations.js';
+import { realtimePass } from '../../../../contract/realtime/server-frames.js';
 import {
   commandHeaders,
   isCommandOperation,
   operationOf,
   pathSchemaOf,
+  problemsByStatus,
   problemsOf,
   type RestOperationName,
   restOperationNames,
@@ -72,6 +75,7 @@ const components = {
   Decision: restDecision,
   Profile: restUser,
   Unread: restUnread,
+  RealtimePass: realtimePass,
   CreateChat: createChatBody,
   UpdateChat: updateChatBody,
   ReadChat: readChatBody,
@@ -107,6 +111,8 @@ function generate(): OpenApiDocument {
     description: AUTHORIZATION,
   });
   for (const name of restOperationNames) registry.registerPath(routeOf(name));
+  for (const [name, operation] of Object.entries(realtimeOperations))
+    registry.registerPath(realtimeRouteOf(name, operation));
   const schemas = Object.values(components).map((schema) => ({ type: 'schema' as const, schema }));
   return new OpenApiGeneratorV31([...schemas, ...registry.definitions], {
     sortComponents: 'alphabetically',
@@ -146,15 +152,31 @@ function routeOf(name: RestOperationName): RouteConfig {
           { description, content: { 'application/json': { schema } } },
         ]),
       ),
-      ...Object.fromEntries(
-        [...problemsOf(name)].map(([status, codes]) => [
-          status,
-          {
-            description: codes.map((code) => `\`${code}\``).join(', '),
-            content: { [PROBLEM_CONTENT_TYPE]: { schema: problem } },
-          },
-        ]),
-      ),
+      ...problemResponses(problemsOf(name)),
     },
   };
+}
+
+function realtimeRouteOf(name: string, operation: RealtimeOperation): RouteConfig {
+  const { method, path, summary, description, query, headers, answer, problems } = operation;
+  return {
+    ...{ operationId: name, method, path, tags: ['Realtime'], summary, description },
+    request: { ...(headers === undefined ? {} : { headers }), ...(query === undefined ? {} : { query }) },
+    responses: {
+      200: { description: answer.description, content: { [answer.contentType]: { schema: answer.schema } } },
+      ...problemResponses(problemsByStatus(problems)),
+    },
+  };
+}
+
+function problemResponses(byStatus: ReadonlyMap<number, readonly ProblemCode[]>) {
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      status,
+      {
+        description: codes.map((code) => `\`${code}\``).join(', '),
+        content: { [PROBLEM_CONTENT_TYPE]: { schema: problem } },
+      },
+    ]),
+  );
 }

@@ -18,9 +18,14 @@ function drawTraceparent(): string {
 export function traceOf(request: IncomingMessage): RequestTrace {
   const known = traces.get(request);
   if (known !== undefined) return known;
-  const given = traceContextOf(request.headers);
-  const traceparent = given.traceparent ?? drawTraceparent();
-  const trace = { traceparent, tracestate: given.tracestate, traceId: traceparent.slice(3, 35) };
+  const trace = traceFrom(request.headers);
   traces.set(request, trace);
   return trace;
+}
+
+/** The trace that headers name, else a new one. */
+export function traceFrom(headers: Readonly<Record<string, unknown>>): RequestTrace {
+  const given = traceContextOf(headers);
+  const traceparent = given.traceparent ?? drawTraceparent();
+  return { traceparent, tracestate: given.tracestate, traceId: traceparent.slice(3, 35) };
 }

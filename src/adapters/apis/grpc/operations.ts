@@ -1,0 +1,36 @@
+/** What the gRPC API needs of the rest of Parley. */
+import type { Caller } from '../../../application/ports/queries/chat-queries.js';
+import type { RestOperationName } from '../../../contract/rest/operations.js';
+
+export interface OperationCall {
+  caller: Caller;
+  authorization: string;
+  path: Readonly<Record<string, string>>;
+  query: Readonly<Record<string, string>>;
+  body: unknown;
+  idempotencyKey: string | undefined;
+  /** With the trace context, if the request has one. */
+  headers: Readonly<Record<string, unknown>>;
+}
+
+/** Answers the operations of the contract, as REST does: limits, validation, policy, and problems are those of REST. */
+export interface Operations {
+  run(operation: RestOperationName, call: OperationCall): Promise<{ status: number; body: unknown }>;
+}
+
+export interface GrpcSettings {
+  /** Maximum size of a request in bytes. */
+  messageMaxBytes: number;
+  /** Maximum number of concurrent calls on one connection. */
+  callsPerConnectionMax: number;
+  /** Maximum number of concurrent calls of this process, streams included. */
+  callsMax: number;
+  /** Maximum number of concurrent streams of events of one caller in this process. */
+  userStreamsMax: number;
+  /** Pause between two reads for a stream that has everything. */
+  streamPollMs: number;
+  /** How long a stopping server waits for calls in progress. */
+  drainMs: number;
+  /** Whether the metadata `x-user-id` names the caller of `MessageApi`, because a proxy has authenticated them. */
+  trustsUserId: boolean;
+}
