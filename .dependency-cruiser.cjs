@@ -73,6 +73,7 @@ const APPLICATION = {
   queries: ['policy', 'ports', 'runtime'],
   archive: ['ports', 'runtime'],
   relay: ['outbox', 'policy', 'ports', 'runtime'],
+  webhooks: ['relay', 'outbox', 'policy', 'ports', 'runtime'],
   search: ['ports', 'runtime'],
   operations: ['outbox', 'policy', 'search', 'ports', 'runtime'],
 };
@@ -85,6 +86,7 @@ const ADAPTERS = [
     'stores/prisma',
     'stores/memory',
     'sinks/json-lines',
+    'sinks/webhooks',
     'sinks/kafka',
     'apis/http',
     'apis/realtime',

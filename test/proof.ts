@@ -13,6 +13,11 @@ process.exitCode = await runNamed(
         run: [MOCHA, 'dist/test/chaos/kill-points.test.js'],
         env: { PARLEY_KILLS: '30' },
       },
+      webhooks: {
+        about: 'relays and endpoints of webhooks are killed, 8 times each, under load (2 min)',
+        run: [MOCHA, 'dist/test/integration/webhooks/webhook-faults.test.js'],
+        env: { WEBHOOK_MESSAGES: '150', WEBHOOK_KILLS: '8' },
+      },
       faults: { about: 'the table of faults on real workers under load', run: ['dist/test/chaos/faults/report.js'] },
       schedules: {
         about: '500 random schedules of faults, two at a time',

@@ -45,8 +45,15 @@ export class SteadyLoad {
     else this.figures.refused += 1;
   }
 
-  /** Sends all commands at this rate per second, and waits for the last answer. */
-  async run(commands: Iterable<BenchCommand>, perSecond: number, stopping: AbortSignal): Promise<SteadyFigures> {
+  /**
+   * Sends all commands at this rate per second, and waits for the last answer. `onSent` gets the time when one was due.
+   */
+  async run(
+    commands: Iterable<BenchCommand>,
+    perSecond: number,
+    stopping: AbortSignal,
+    onSent: (commandId: string, due: number) => void = () => undefined,
+  ): Promise<SteadyFigures> {
     this.figures = { latencies: [], accepted: 0, refused: 0 };
     const began = performance.now();
     let count = 0;
@@ -54,6 +61,7 @@ export class SteadyLoad {
       const due = began + (count * 1000) / perSecond;
       while (performance.now() < due) await sleep(TICK_MS);
       stopping.throwIfAborted();
+      onSent(command.commandId, due);
       this.publish(command, due);
       count += 1;
     }

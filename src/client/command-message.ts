@@ -21,6 +21,8 @@ interface SpecialContent {
             [F in Exclude<keyof Profile, keyof ApartFromProfile>]?: never;
           });
   };
+  'webhook.upsert': { chatId?: never; data: CommandData['webhook.upsert'] };
+  'webhook.delete': { chatId?: never; data: CommandData['webhook.delete'] };
   'chat.create':
     | { chatId: string; data: NewChat }
     /** The id of a direct chat is computed from its two users. For a group or channel the producer chooses it. */

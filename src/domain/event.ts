@@ -1,6 +1,7 @@
 import type { ChatKind, HistoryVisibility, Metadata, Role } from './chat.js';
 import { type DeleteMode, eraseMessage, type Message } from './message.js';
 import type { Profile } from './user.js';
+import type { PublishedWebhook } from './webhook.js';
 
 interface ChatState {
   kind: ChatKind;
@@ -37,6 +38,8 @@ export type DomainEvent =
   | { type: 'member.updated'; userId: string; role: Role; mutedUntil: string | null }
   /** Claims are not published: only services set them, and only the policy reads them. */
   | { type: 'user.upserted'; user: Profile }
+  | { type: 'webhook.upserted'; webhook: PublishedWebhook }
+  | { type: 'webhook.deleted'; webhookId: string }
   | { type: 'command.rejected'; receipt: { [key: string]: unknown } };
 
 export type DomainEventType = DomainEvent['type'];

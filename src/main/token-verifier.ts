@@ -1,4 +1,5 @@
 import { JwtTokenVerifier } from '../adapters/auth/jwt-token-verifier.js';
+import { ApiKeyList, ApiKeyVerifier } from '../application/gateway/api-keys.js';
 import { RevocationList, RevocationVerifier } from '../application/gateway/revocations.js';
 import type { TokenVerifier } from '../application/ports/token-verifier.js';
 import { realTime } from '../application/runtime/time.js';
@@ -10,19 +11,35 @@ import type { Store } from './stores/store.js';
 
 export interface RevocableTokens {
   verifier: TokenVerifier;
-  /** To be started and stopped with its role. */
   revocations: RevocationList;
+  keys: ApiKeyList;
+  /** To be started and stopped with its role. */
+  start(): void;
+  stop(): Promise<void>;
 }
 
-/** Verifies tokens, and refuses revoked ones. */
+/** Verifies tokens and API keys, and refuses revoked ones. */
 export function revocableTokensOf(
   settings: SharedSettings,
-  store: Pick<Store, 'tokenRevocations'>,
+  store: Pick<Store, 'tokenRevocations' | 'apiKeys'>,
   logger: Logger,
 ): RevocableTokens {
   const maxAgeMs = settings.tokenMaxAgeMs ?? null;
   const revocations = new RevocationList({ store: store.tokenRevocations, maxAgeMs, logger, time: realTime });
-  return { verifier: new RevocationVerifier(tokenVerifierOf(settings, logger), revocations, maxAgeMs), revocations };
+  const keys = new ApiKeyList({ store: store.apiKeys, revocations, logger, time: realTime });
+  const tokens = new RevocationVerifier(tokenVerifierOf(settings, logger), revocations, maxAgeMs);
+  return {
+    verifier: new ApiKeyVerifier(keys, tokens),
+    revocations,
+    keys,
+    start() {
+      revocations.start();
+      keys.start();
+    },
+    async stop() {
+      await Promise.all([revocations.stop(), keys.stop()]);
+    },
+  };
 }
 
 /** Verifies the tokens of REST requests and of commands, with the same keys. */

@@ -17,6 +17,8 @@ import { reactToMessage, unreactToMessage } from './messages/react-to-message.js
 import { sendMessage } from './messages/send-message.js';
 import type { CommandContext, CommandOutcome } from './outcome.js';
 import { upsertUser } from './users/upsert-user.js';
+import { deleteWebhook } from './webhooks/delete-webhook.js';
+import { upsertWebhook } from './webhooks/upsert-webhook.js';
 
 /** The handler of every command in the contract. */
 export const COMMANDS: { readonly [T in CommandType]: CommandHandler<T> } = {
@@ -37,6 +39,8 @@ export const COMMANDS: { readonly [T in CommandType]: CommandHandler<T> } = {
   'message.delete': deleteMessage,
   'message.react': reactToMessage,
   'message.unreact': unreactToMessage,
+  'webhook.upsert': upsertWebhook,
+  'webhook.delete': deleteWebhook,
 };
 
 /** The registry pairs each type with its own handler. The compiler cannot follow that through a union. */

@@ -14,7 +14,7 @@ export interface SubmittedCommand {
   /** The idempotency key. */
   commandId: string;
   type: CommandType;
-  /** Null only for `user.upsert`. Otherwise as received; the worker validates it. */
+  /** Null only for a command about no chat. Otherwise as received; the worker validates it. */
   chatId: unknown;
   data: unknown;
   traceparent: string | null;

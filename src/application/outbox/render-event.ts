@@ -58,6 +58,10 @@ function subject({ event, chatId, commandId, actorId }: LoggedEvent): string {
       return `chats/${chatId}/members/${actorId}`;
     case 'user.upserted':
       return `users/${event.user.userId}`;
+    case 'webhook.upserted':
+      return `webhooks/${event.webhook.webhookId}`;
+    case 'webhook.deleted':
+      return `webhooks/${event.webhookId}`;
     case 'command.rejected':
       return `commands/${commandId}`;
   }
@@ -145,6 +149,10 @@ function data(logged: LoggedEvent, audience: ChatAudience | null, { recipientsMa
       updatedAt: updatedAt.toISOString(),
     };
   }
+  if (event.type === 'webhook.upserted')
+    return { tenantId, actorId, commandId, ...event.webhook, updatedAt: logged.at.toISOString() };
+  if (event.type === 'webhook.deleted')
+    return { tenantId, actorId, commandId, webhookId: event.webhookId, deletedAt: logged.at.toISOString() };
   const common = { tenantId, chatId: logged.chatId, actorId, commandId, sequence: logged.sequence };
   const recipientFields = recipientsOf(logged, audience, recipientsMax);
   switch (event.type) {

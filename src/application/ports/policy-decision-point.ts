@@ -13,9 +13,18 @@ import type { Claims, UserKind } from '../../domain/user.js';
 
 /**
  * Every command is an action. `chat.view` is reading a chat over REST, `user.view` is reading a profile, and
- * `decision.view` is asking for the reason of a decision.
+ * `decision.view` is asking for the reason of a decision. `webhook.view` is reading webhooks and the state of their
+ * deliveries, `webhook.operate` is making secrets, pausing and replaying. `key.manage` is making, listing and revoking
+ * the API keys of a user.
  */
-export type Action = CommandType | 'chat.view' | 'user.view' | 'decision.view';
+export type Action =
+  | CommandType
+  | 'chat.view'
+  | 'user.view'
+  | 'decision.view'
+  | 'webhook.view'
+  | 'webhook.operate'
+  | 'key.manage';
 
 export interface ActorAttributes {
   tenantId: string;
@@ -47,7 +56,7 @@ export interface PolicyAttributes {
   deleteMode: DeleteMode | null;
   /** `user.upsert`: whether the profile is the actor's own, and whether the command sets the user's kind or claims. */
   profile: { isActor: boolean; setsKind: boolean; setsClaims: boolean } | null;
-  /** `user.view`: the user whose profile it is, and whether a search found the user. */
+  /** `user.view`: the user whose profile it is, and whether a search found the user. `key.manage`: whose keys. */
   user: { isActor: boolean; kind: UserKind; isFound: boolean } | null;
   /** `decision.view`: the decision in question. */
   decision: { isActor: boolean } | null;

@@ -1,4 +1,5 @@
 import type { Claims } from '../../domain/user.js';
+import type { KeyScope } from './store/api-keys.js';
 
 /**
  * Authenticates an actor by a token that names the actor. REST always uses it, and the worker uses it if the policy
@@ -16,7 +17,16 @@ export interface ProvenActor {
  * `reason` is one line for the response and never contains the token.
  */
 export type TokenVerification =
-  | { ok: true; actor: ProvenActor; claims: Claims; expiresAt?: Date; issuedAt?: Date }
+  | {
+      ok: true;
+      actor: ProvenActor;
+      claims: Claims;
+      expiresAt?: Date;
+      issuedAt?: Date;
+      /** Of an API key: its id, and what it may be used for. A token may be used for everything. */
+      keyId?: string;
+      scopes?: readonly KeyScope[];
+    }
   | { ok: false; reason: string };
 
 export interface TokenVerifierOptions {

@@ -230,6 +230,8 @@ export class Gateway {
   private dispatch(live: LiveEvent): void {
     const { event, chatId } = live;
     const { tenantId } = event.data;
+    // Webhooks are not the users' business.
+    if (event.type === 'webhook.upserted' || event.type === 'webhook.deleted') return;
     if (chatId === null) {
       const userId = event.type === 'user.upserted' ? event.data.userId : event.data.actorId;
       for (const connection of this.connectionsOf(userKey({ tenantId, userId })))

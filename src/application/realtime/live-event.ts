@@ -1,4 +1,4 @@
-import type { CloudEvent } from '../../contract/messages/events.js';
+import { type CloudEvent, isOfChat } from '../../contract/messages/events.js';
 import { DELIVERY_FIELDS, type PushedEvent } from '../../contract/realtime/server-frames.js';
 import { DEFAULT_CONTENT_TYPE } from '../../domain/message.js';
 
@@ -30,8 +30,8 @@ export class LiveEvent {
     readonly event: CloudEvent,
   ) {
     const { type, data } = event;
-    this.chatId = type === 'user.upserted' || type === 'command.rejected' ? null : data.chatId;
-    this.sequence = type === 'user.upserted' || type === 'command.rejected' ? null : data.sequence;
+    this.chatId = isOfChat(event) ? event.data.chatId : null;
+    this.sequence = isOfChat(event) ? event.data.sequence : null;
     this.contentSequence = contentSequenceOf(event) ?? this.sequence ?? 0;
     this.textOf = type === 'message.created' || type === 'message.edited' ? data.messageId : null;
   }

@@ -9,10 +9,12 @@ import type { ClientFrame, ClientFrameOf } from '../../contract/realtime/client-
 import { gatewayMessage } from '../../contract/realtime/gateway-messages.js';
 import { CLOSE_CODES, REALTIME_LIMITS } from '../../contract/realtime/protocol.js';
 import { SYNC_FROM_NOW } from '../../contract/rest/requests.js';
+import type { ApiKeyList } from '../gateway/api-keys.js';
 import { authenticateCaller } from '../gateway/authenticate-caller.js';
 import type { RevocationList } from '../gateway/revocations.js';
 import type { CommandSubmitter } from '../gateway/submit-command.js';
 import type { Caller } from '../ports/queries/chat-queries.js';
+import type { KeyScope } from '../ports/store/api-keys.js';
 import { userKey } from '../ports/store/command-store.js';
 import { TokenKeysUnavailable, type TokenVerifier } from '../ports/token-verifier.js';
 import type { EphemeralFeed, EphemeralMessage } from '../ports/transport/ephemeral-feed.js';
@@ -21,6 +23,7 @@ import { NOTHING_SYNCED } from '../queries/sync-chats.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Time } from '../runtime/time.js';
 import { Connection, type Farewell, type Outlet } from './connection.js';
+import type { ConnectionRecord } from './connection-record.js';
 import type { DeliveryMarks } from './delivery-marks.js';
 import { drainPlan } from './drain-plan.js';
 import type { Gateway, SyncPages } from './gateway.js';
@@ -71,6 +74,9 @@ export interface SessionsDeps {
   submitter: Pick<CommandSubmitter, 'submit'>;
   verifier: TokenVerifier;
   revocations: Pick<RevocationList, 'isKnownRevoked'>;
+  apiKeys: Pick<ApiKeyList, 'isKnownRevoked'>;
+  /** Null: the store does not record who is connected. */
+  record: Pick<ConnectionRecord, 'connected' | 'disconnected'> | null;
   passes: Passes;
   ephemeral: EphemeralFeed;
   presence: Presence;
@@ -86,6 +92,9 @@ interface TokenState {
   authorization: string;
   expiresAt: number | null;
   issuedAt: Date | null;
+  /** Of an API key. */
+  keyId: string | null;
+  scopes: readonly KeyScope[] | null;
 }
 
 type SessionState =
@@ -313,6 +322,8 @@ export class Session {
       this.refuse('token', { detail: 'the token has expired' });
     else if (this.owner.deps.revocations.isKnownRevoked(state.connection.caller, state.issuedAt))
       this.refuse('token', { detail: 'the token was revoked' });
+    else if (state.keyId !== null && this.owner.deps.apiKeys.isKnownRevoked(state.keyId))
+      this.refuse('token', { detail: 'the API key was revoked' });
     else if (elapsedMs - this.saidAt >= this.owner.deps.settings.heartbeatMs) {
       this.saidAt = elapsedMs;
       state.connection.hint({ t: 'beat' });
@@ -325,6 +336,7 @@ export class Session {
     if (state.kind === 'open') {
       owner.deps.presence.unwatch(state.connection);
       owner.deps.presence.disconnected(state.connection.caller);
+      owner.deps.record?.disconnected(state.connection.caller);
       owner.deps.gateway.disconnect(state.connection);
     }
     owner.ended(this);
@@ -335,16 +347,17 @@ export class Session {
     state.isVerifying = true;
     const verified = await this.verify(frame);
     if (this.state !== state || verified === null) return;
-    const { caller, authorization, expiresAt, issuedAt } = verified;
+    const { caller, expiresAt } = verified;
     if ([...gateway.connectionsOf(userKey(caller))].length >= settings.userConnectionsMax) {
       this.refuse('rate', { detail: 'too many connections of this user', retryAfterMs: OVERLOADED_RETRY_MS });
       return;
     }
     const connection = this.connect(caller, frame.since);
-    this.state = { kind: 'open', connection, authorization, expiresAt, issuedAt };
+    this.state = { kind: 'open', connection, ...tokenStateOf(verified) };
     this.owner.authenticated(this);
     this.hello(connection, expiresAt);
     presence.connected(caller);
+    this.owner.deps.record?.connected(caller);
     const fromNow = frame.since === SYNC_FROM_NOW;
     const invalidToken = frame.since !== undefined && !fromNow && connection.progress === NOTHING_SYNCED;
     gateway.connect(connection, { fromNow, invalidToken });
@@ -387,10 +400,11 @@ export class Session {
     try {
       const result = await authenticateCaller(`Bearer ${bearer}`, verifier);
       if (result.outcome === 'authenticated') {
-        const { caller, authorization, expiresAt, issuedAt } = result;
-        return { caller, authorization, expiresAt: expiresAt?.getTime() ?? null, issuedAt };
-      }
-      this.refuse('token', { detail: result.outcome === 'refused' ? result.reason : 'no token' });
+        const { caller, authorization, expiresAt, issuedAt, keyId, scopes } = result;
+        if (scopes === null || scopes.includes('realtime'))
+          return { caller, authorization, expiresAt: expiresAt?.getTime() ?? null, issuedAt, keyId, scopes };
+        this.refuse('token', { detail: 'the API key lacks the scope realtime' });
+      } else this.refuse('token', { detail: result.outcome === 'refused' ? result.reason : 'no token' });
     } catch (error) {
       if (!(error instanceof TokenKeysUnavailable)) logger.error('token not verified', { error });
       this.refuse('overloaded', { detail: 'the token cannot be verified now', retryAfterMs: OVERLOADED_RETRY_MS });
@@ -476,13 +490,13 @@ export class Session {
     const verified = await this.verify(frame);
     if (this.state !== state || verified === null) return;
     const { connection } = state;
-    const { caller, authorization, expiresAt, issuedAt } = verified;
+    const { caller, expiresAt } = verified;
     if (userKey(caller) !== userKey(connection.caller)) {
       this.refuse('token', { detail: 'the token belongs to another user' });
       return;
     }
     const hasOtherClaims = JSON.stringify(caller.token) !== JSON.stringify(connection.caller.token);
-    Object.assign(state, { authorization, expiresAt, issuedAt });
+    Object.assign(state, tokenStateOf(verified));
     connection.caller = caller;
     // The policy may show other chats now. No content goes out until a walk has asked it.
     if (hasOtherClaims) this.owner.deps.gateway.resync(connection, 'view');
@@ -508,6 +522,10 @@ export class Session {
     const { connection, authorization } = state;
     const { id, type, chatId = null, data } = frame;
     if (!this.takesTurn()) return;
+    if (state.scopes !== null && !state.scopes.includes('write')) {
+      this.refuse('token', { detail: 'the API key lacks the scope write' });
+      return;
+    }
     if (this.inProgress.has(id)) {
       connection.fail(id, 'duplicate');
       return;
@@ -539,4 +557,8 @@ export class Session {
   private receipt(connection: Connection, id: string, receipt: Receipt): void {
     connection.send({ t: 'receipt', id, receipt });
   }
+}
+
+function tokenStateOf({ authorization, expiresAt, issuedAt, keyId, scopes }: TokenState): TokenState {
+  return { authorization, expiresAt, issuedAt, keyId, scopes };
 }

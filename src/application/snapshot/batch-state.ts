@@ -4,6 +4,7 @@ import { membershipStatesEndedBy } from '../../domain/membership-state.js';
 import type { Message, MessageReference, Reaction } from '../../domain/message.js';
 import type { User } from '../../domain/user.js';
 import { countedAs, NO_CHATS, type UserChats } from '../../domain/user-chats.js';
+import type { Webhook } from '../../domain/webhook.js';
 import {
   type BatchSnapshot,
   type BatchWrites,
@@ -16,6 +17,8 @@ import {
   type UserChatsChange,
   type UserKey,
   userKey,
+  type WebhookKey,
+  webhookKey,
 } from '../ports/store/command-store.js';
 import type { DecisionRecord } from '../ports/store/decision-record.js';
 import type { LoggedEvent } from '../ports/store/event-log.js';
@@ -40,6 +43,8 @@ export class BatchState {
   private readonly userChatsChanged = new Map<string, UserChatsChange>();
   private readonly membershipStatesEnded = new Map<string, BatchWrites['membershipStatesEnded'][number]>();
   private readonly users = new Map<string, User>();
+  /** By `webhookKey`: the new state. Null: deleted. */
+  private readonly webhooks = new Map<string, { key: WebhookKey; webhook: Webhook | null }>();
   private readonly messages: MessageState;
   private readonly receipts = new Map<string, ReceiptRecord>();
   private readonly events: LoggedEvent[] = [];
@@ -86,6 +91,25 @@ export class BatchState {
   user(tenantId: string, userId: string): User | undefined {
     const key = userKey({ tenantId, userId });
     return this.users.get(key) ?? this.snapshot.users.get(key);
+  }
+
+  /** The tenant must be in `SnapshotKeys.webhookTenants`. */
+  webhook(tenantId: string, webhookId: string): Webhook | undefined {
+    const key = webhookKey({ tenantId, webhookId });
+    const changed = this.webhooks.get(key);
+    return changed === undefined ? this.snapshot.webhooks.get(key) : (changed.webhook ?? undefined);
+  }
+
+  /** Likewise. */
+  webhookCount(tenantId: string): number {
+    const keys = new Set<string>();
+    for (const [key, webhook] of this.snapshot.webhooks) if (webhook.tenantId === tenantId) keys.add(key);
+    for (const [key, changed] of this.webhooks)
+      if (changed.key.tenantId === tenantId) {
+        if (changed.webhook === null) keys.delete(key);
+        else keys.add(key);
+      }
+    return keys.size;
   }
 
   /** The user must be in `SnapshotKeys.userChats`. */
@@ -166,6 +190,16 @@ export class BatchState {
     this.users.set(userKey(user), user);
   }
 
+  putWebhook(webhook: Webhook): void {
+    const { tenantId, webhookId } = webhook;
+    this.webhooks.set(webhookKey(webhook), { key: { tenantId, webhookId }, webhook });
+  }
+
+  removeWebhook({ tenantId, webhookId }: WebhookKey): void {
+    const key = { tenantId, webhookId };
+    this.webhooks.set(webhookKey(key), { key, webhook: null });
+  }
+
   addMessage(message: Message): void {
     this.messages.add(message);
   }
@@ -224,6 +258,11 @@ export class BatchState {
         user,
         previousRevision: this.snapshot.users.get(key)?.revision ?? 0,
       })),
+      webhooks: [...this.webhooks].flatMap(([name, { key, webhook }]) => {
+        const previousRevision = this.snapshot.webhooks.get(name)?.revision ?? 0;
+        // Created and deleted in the same batch.
+        return webhook === null && previousRevision === 0 ? [] : [{ ...key, webhook, previousRevision }];
+      }),
       chatsCreated: chats.filter(({ isNew }) => isNew).map(({ chat }) => chat),
       chatsChanged: chats.filter(({ isNew }) => !isNew).map(({ chat }) => chat),
       membersPut: [...this.members.values()],

@@ -36,6 +36,7 @@ export class SnapshotKeySet {
   readonly reactors = new DistinctKeys(reactorKey);
   readonly readMarks = new DistinctKeys(readMarkKey);
   readonly userChats = new DistinctKeys(userKey);
+  readonly webhookTenants = new Set<string>();
   readonly formerMutes = new DistinctKeys<DepartureKey>(memberKey);
 
   list(): SnapshotKeys {
@@ -51,6 +52,7 @@ export class SnapshotKeySet {
       readMarks: this.readMarks.list(),
       userChats: this.userChats.list(),
       formerMutes: this.formerMutes.list(),
+      webhookTenants: [...this.webhookTenants],
     };
   }
 }

@@ -2,6 +2,7 @@
  * A user's chats and their messages, from the feed. The records and the resume token that covers them are written in
  * one transaction, so a crash at any moment neither loses nor doubles an event.
  */
+import { isOfChat } from '../../contract/messages/events.js';
 import {
   type ChatRecord,
   changeChat,
@@ -187,7 +188,7 @@ class Batch {
   }
 
   private async addEvent(event: FeedEvent, sequence: number | null): Promise<void> {
-    if (event.type === 'user.upserted' || event.type === 'command.rejected') return;
+    if (!isOfChat(event)) return;
     const { chatId } = event.data;
     // A mark of a chat that was dropped meanwhile.
     if (sequence === null && !this.chats.has(chatId)) return;

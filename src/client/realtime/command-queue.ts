@@ -3,7 +3,7 @@
  * again, under its id, whenever the receipt is in doubt. So each chat gets its commands in the order of the calls, and
  * each has one effect.
  */
-import type { CommandData, CommandType } from '../../contract/messages/commands.js';
+import type { ChatlessCommand, CommandData, CommandType } from '../../contract/messages/commands.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
 import type { ClientFrameOf } from '../../contract/realtime/client-frames.js';
 import { FAILURE_CODES, REALTIME_LIMITS } from '../../contract/realtime/protocol.js';
@@ -22,8 +22,8 @@ export const FAILED_RETRY_MS = 1_000;
 /** The client keeps this share of the gateway's limit of commands, because their clocks and buckets differ. */
 const RATE_SHARE = 0.8;
 
-/** The chat and the data of a command. Only `user.upsert` has no chat. */
-export type RealtimeCommand<T extends CommandType> = T extends 'user.upsert'
+/** The chat and the data of a command. Commands about users and webhooks have no chat. */
+export type RealtimeCommand<T extends CommandType> = T extends ChatlessCommand
   ? { chatId?: never; data: CommandData[T] }
   : { chatId: string; data: CommandData[T] };
 

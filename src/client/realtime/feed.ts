@@ -5,6 +5,7 @@
  * - An event beyond the next one is not applied: the chat is *behind*, until a page of sync has what is missing.
  * - A resume token is taken only while no chat is behind. So a crash at any moment never loses an event.
  */
+import { isOfChat } from '../../contract/messages/events.js';
 import type { PushedEvent, ServerFrame, ServerFrameOf } from '../../contract/realtime/server-frames.js';
 import type { RestChat } from '../../contract/rest/responses.js';
 
@@ -244,11 +245,7 @@ export class PlaceOnly implements FeedStore {
           this.#sequences.delete(change.chatId);
           break;
         case 'event':
-          if (
-            change.sequence !== null &&
-            change.event.type !== 'user.upserted' &&
-            change.event.type !== 'command.rejected'
-          )
+          if (change.sequence !== null && isOfChat(change.event))
             this.#sequences.set(change.event.data.chatId ?? '', change.sequence);
           break;
         case 'token':

@@ -66,7 +66,7 @@ export function asyncApiDocument(settings: TopologySettings): Json {
     channels: {
       commands: {
         address: names.commands(namespace),
-        description: 'The exchange for producers. Routing key: the chat id; for `user.upsert` the actor id.',
+        description: 'The exchange for producers. Routing key: the chat id; for a command about no chat the actor id.',
         messages: references(commands),
         bindings: exchange(names.commands(namespace)),
       },

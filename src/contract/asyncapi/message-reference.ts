@@ -3,7 +3,7 @@
  * docs/message-reference.md.
  */
 
-import { type CommandType, commandTypes } from '../messages/commands.js';
+import { CHATLESS_COMMANDS, type CommandType, commandTypes } from '../messages/commands.js';
 import { type EventType, eventTypes } from '../messages/events.js';
 import {
   COMMAND_ID_PATTERN,
@@ -129,7 +129,7 @@ function commands(namespace: string): Lines {
     '## Commands',
     '',
     `A producer publishes a command to the exchange \`${names.commands(namespace)}\`. The routing key is the chat id; for`,
-    '`user.upsert` it is the actor id. The body is one JSON object in UTF-8. A field that is not listed is refused as `invalid`.',
+    'a command about no chat it is the actor id. The body is one JSON object in UTF-8. A field that is not listed is refused as `invalid`.',
     '',
     '### Properties of a command',
     '',
@@ -148,7 +148,7 @@ function commands(namespace: string): Lines {
       first.payload.required ?? [],
     ),
     '',
-    '`user.upsert` is about a user and has no `chatId`.',
+    `${CHATLESS_COMMANDS.map((type) => `\`${type}\``).join(', ')} are about no chat and have no \`chatId\`.`,
     '',
     ...commandTypes.flatMap((type) => {
       const { data } = of(type).payload.properties ?? {};

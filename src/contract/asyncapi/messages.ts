@@ -3,7 +3,7 @@
 import { EXAMPLE_REPLY_ADDRESS, exampleDeadLetter, exampleReceipts } from '../examples/answers.js';
 import { type ExampleCommand, exampleCommands } from '../examples/commands.js';
 import { type ExampleEvent, exampleEvents } from '../examples/events.js';
-import { type CommandType, commandBody, commandTypes } from '../messages/commands.js';
+import { type CommandType, commandBody, commandTypes, isChatless } from '../messages/commands.js';
 import { EVENT_CONTENT_TYPE, type EventType, eventEnvelope, eventTypes } from '../messages/events.js';
 import { DEFAULT_TENANT } from '../messages/identifiers.js';
 import { LIVE_CONTENT_TYPE, LIVE_HEADERS, liveRoutingKey } from '../messages/live-messages.js';
@@ -89,7 +89,7 @@ function commandMessage(type: CommandType, namespace: string): Json {
     headers: commandHeaders,
     payload: jsonSchemaOf(commandBody[type]),
     properties: commandProperties(type, namespace),
-    routingKey: type === 'user.upsert' ? '<actor id>' : '<chat id>',
+    routingKey: isChatless(type) ? '<actor id>' : '<chat id>',
     examples: exampleCommands.filter((example) => example.type === type).map(commandExample),
   });
 }

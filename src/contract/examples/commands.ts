@@ -1,8 +1,9 @@
 /**
- * One example of each command. A new tenant's producer can publish them in this order, and each is accepted; a test
- * does so with a worker. The worker generates message ids, so a command about a message takes the id from the receipt.
+ * One example of each command. A new tenant's producer can publish them in this order, and each is accepted; those
+ * about webhooks only from a service. A test does so with a worker. The worker generates message ids, so a command
+ * about a message takes the id from the receipt.
  */
-import type { CommandData, CommandType } from '../messages/commands.js';
+import type { ChatlessCommand, CommandData, CommandType } from '../messages/commands.js';
 
 export const EXAMPLE_CHAT_ID = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
 /** `directChatId('default', 'alice', 'bob')`. */
@@ -11,6 +12,8 @@ export const EXAMPLE_DIRECT_CHAT_ID = 'd86a83b1-706f-5a3f-a04f-36b63ad13861';
 export const EXAMPLE_QUESTION_ID = '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31';
 export const EXAMPLE_ANSWER_ID = '0199c1df-5e07-7d4b-b0c5-2f7d8e6a9b42';
 
+export const EXAMPLE_WEBHOOK_ID = '0199c1e0-1a2b-7c3d-8e4f-5a6b7c8d9e0f';
+
 export type ExampleCommand = {
   [T in CommandType]: {
     name: string;
@@ -18,7 +21,7 @@ export type ExampleCommand = {
     type: T;
     commandId: string;
     actorId: string;
-    chatId: T extends 'user.upsert' ? null : string;
+    chatId: T extends ChatlessCommand ? null : string;
     data: CommandData[T];
     headers?: Record<string, string>;
   };
@@ -211,5 +214,28 @@ export const exampleCommands: readonly ExampleCommand[] = [
     actorId: 'alice',
     ...inGroup,
     data: {},
+  },
+  {
+    name: 'webhook',
+    summary: 'A service sends new messages of groups to the endpoint of a bot.',
+    type: 'webhook.upsert',
+    commandId: 'webhook-0001',
+    actorId: 'console',
+    chatId: null,
+    data: {
+      webhookId: EXAMPLE_WEBHOOK_ID,
+      url: 'https://bot.example/hooks/parley',
+      eventTypes: ['message.created'],
+      chatKinds: ['group'],
+    },
+  },
+  {
+    name: 'no-webhook',
+    summary: 'A service deletes a webhook.',
+    type: 'webhook.delete',
+    commandId: 'webhook-0002',
+    actorId: 'console',
+    chatId: null,
+    data: { webhookId: EXAMPLE_WEBHOOK_ID },
   },
 ];

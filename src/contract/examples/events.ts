@@ -3,10 +3,10 @@
  * publishes.
  */
 
-import type { CloudEvent, EventData, EventType } from '../messages/events.js';
+import type { ChatlessEvent, CloudEvent, EventData, EventType } from '../messages/events.js';
 import { DEFAULT_TENANT } from '../messages/identifiers.js';
 import { exampleReceipts } from './answers.js';
-import { EXAMPLE_ANSWER_ID, EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID } from './commands.js';
+import { EXAMPLE_ANSWER_ID, EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID, EXAMPLE_WEBHOOK_ID } from './commands.js';
 
 export interface ExampleEvent {
   name: string;
@@ -34,7 +34,7 @@ interface Cause {
 
 type Common = 'tenantId' | 'chatId' | 'actorId' | 'commandId' | 'sequence';
 type OfChat = Common | 'recipients' | 'forActor' | 'recipientCount';
-type ChatEvent = Exclude<EventType, 'user.upserted' | 'command.rejected'>;
+type ChatEvent = Exclude<EventType, ChatlessEvent>;
 
 function chatEvent<T extends ChatEvent>(
   type: T,
@@ -337,4 +337,53 @@ export const exampleEvents: readonly ExampleEvent[] = [
     },
     {},
   ),
+  {
+    name: 'webhook',
+    summary: 'A webhook was created. For programs of the operator.',
+    event: {
+      specversion: '1.0',
+      id: 'p3/17',
+      source: SOURCE,
+      type: 'webhook.upserted',
+      subject: `webhooks/${EXAMPLE_WEBHOOK_ID}`,
+      time: AT,
+      datacontenttype: 'application/json',
+      partitionkey: 'console',
+      data: {
+        tenantId: DEFAULT_TENANT,
+        actorId: 'console',
+        commandId: 'webhook-0001',
+        webhookId: EXAMPLE_WEBHOOK_ID,
+        url: 'https://bot.example/hooks/parley',
+        eventTypes: ['message.created'],
+        chatIds: null,
+        chatKinds: ['group'],
+        offlineOnly: false,
+        isEnabled: true,
+        revision: 1,
+        updatedAt: AT,
+      },
+    },
+  },
+  {
+    name: 'no-webhook',
+    summary: 'A webhook was deleted.',
+    event: {
+      specversion: '1.0',
+      id: 'p3/18',
+      source: SOURCE,
+      type: 'webhook.deleted',
+      subject: `webhooks/${EXAMPLE_WEBHOOK_ID}`,
+      time: AT,
+      datacontenttype: 'application/json',
+      partitionkey: 'console',
+      data: {
+        tenantId: DEFAULT_TENANT,
+        actorId: 'console',
+        commandId: 'webhook-0002',
+        webhookId: EXAMPLE_WEBHOOK_ID,
+        deletedAt: AT,
+      },
+    },
+  },
 ];

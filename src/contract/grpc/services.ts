@@ -1,4 +1,7 @@
-/** The services of `parley.v1`: one method for each operation of REST, and a stream of events. */
+/**
+ * The services of `parley.v1`: one method for each operation of REST, except the administration of webhooks and API
+ * keys; and a stream of events.
+ */
 import type { z } from 'zod';
 import {
   isCommandOperation,
@@ -7,6 +10,7 @@ import {
   type RestOperationName,
   restOperationNames,
 } from '../rest/operations.js';
+import { webhookOperations } from '../rest/webhook-operations.js';
 import { type ProtoField, ProtoTypes } from './proto-types.js';
 
 export const PACKAGE = 'parley.v1';
@@ -28,6 +32,9 @@ export interface ProtoService {
   description: string;
   methods: ProtoMethod[];
 }
+
+/** The administration of webhooks and API keys is for REST alone. */
+const isOffered = (name: RestOperationName) => !Object.hasOwn(webhookOperations, name);
 
 /** Where a field of a request goes in its operation. */
 export type FieldPlace = 'path' | 'query' | 'body' | 'commandId';
@@ -123,7 +130,7 @@ export function buildServices(): { types: ProtoTypes; services: ProtoService[] }
       description: operationOf(name).summary,
     };
   };
-  const methods = restOperationNames.map((name) => ({ name, method: methodOf(name) }));
+  const methods = restOperationNames.filter(isOffered).map((name) => ({ name, method: methodOf(name) }));
   types.message('SubscribeRequest', [
     {
       name: 'since',

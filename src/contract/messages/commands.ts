@@ -6,8 +6,9 @@
  * the policy. CONTRIBUTING.md describes the steps.
  */
 import { z } from 'zod';
-import { chatId, messageId, tenantId, userId } from './identifiers.js';
-import { emoji, httpsUrl, mediaType, metadata, name, text, time } from './text.js';
+import { chatId, messageId, tenantId, userId, webhookId } from './identifiers.js';
+import { emoji, endpointUrl, httpsUrl, mediaType, metadata, name, text, time } from './text.js';
+import { expecting } from './violation-text.js';
 
 export const BODY_MAX_BYTES = 256 * 1024;
 export const BODY_MAX_DEPTH = 32;
@@ -203,6 +204,58 @@ export const messageDeleteData = z.strictObject({ messageId, mode: deleteMode })
 export const messageReactData = z.strictObject({ messageId, emoji });
 export const messageUnreactData = z.strictObject({ messageId, emoji });
 
+/** Maximum number of chats that one webhook names. */
+export const WEBHOOK_CHATS_MAX = 100;
+/** Maximum number of event types that one webhook names. */
+const WEBHOOK_TYPES_MAX = 64;
+
+export const webhookFields = {
+  url: endpointUrl.meta({
+    description:
+      'URL of the endpoint, `https` (`http` only into networks that the operator permits). It is published with the event: it must not contain a secret.',
+  }),
+  eventTypes: z
+    .array(z.string(expecting('the type of an event')).regex(/^[a-z]+\.[a-z]+$/, 'must be the type of an event'))
+    .min(1)
+    .max(WEBHOOK_TYPES_MAX)
+    .nullable()
+    .meta({ description: 'Types of the events to deliver, such as `message.created`. Null: all.' }),
+  chatIds: z
+    .array(chatId)
+    .min(1)
+    .max(WEBHOOK_CHATS_MAX)
+    .nullable()
+    .meta({ description: 'Ids of the chats whose events are delivered. Null: all chats.' }),
+  chatKinds: z
+    .array(chatKind)
+    .min(1)
+    .max(3)
+    .nullable()
+    .meta({ description: 'Kinds of the chats whose events are delivered. Null: all. Not together with `chatIds`.' }),
+  offlineOnly: z.boolean(expecting('true or false')).meta({
+    description:
+      'True: only events that have a recipient without a live connection. The event then lists these recipients with the number of their unread messages.',
+  }),
+  isEnabled: z.boolean(expecting('true or false')).meta({ description: 'False: no events are delivered or kept.' }),
+};
+
+/** The whole webhook. Omitted fields get their defaults: all events of all chats, enabled. */
+export const webhookUpsertFields = z.strictObject({
+  webhookId,
+  url: webhookFields.url,
+  eventTypes: webhookFields.eventTypes.optional(),
+  chatIds: webhookFields.chatIds.optional(),
+  chatKinds: webhookFields.chatKinds.optional(),
+  offlineOnly: webhookFields.offlineOnly.optional(),
+  isEnabled: webhookFields.isEnabled.optional(),
+});
+
+export const webhookUpsertData = webhookUpsertFields.superRefine(({ chatIds, chatKinds }, context) => {
+  if (chatIds && chatKinds)
+    context.addIssue({ code: 'custom', path: ['chatKinds'], message: 'cannot be combined with chatIds' });
+});
+export const webhookDeleteData = z.strictObject({ webhookId });
+
 /** The data of each command, by `type`. */
 export const commandData = {
   'user.upsert': userUpsertData,
@@ -222,6 +275,8 @@ export const commandData = {
   'message.delete': messageDeleteData,
   'message.react': messageReactData,
   'message.unreact': messageUnreactData,
+  'webhook.upsert': webhookUpsertData,
+  'webhook.delete': webhookDeleteData,
 } as const;
 
 export type CommandType = keyof typeof commandData;
@@ -237,9 +292,21 @@ function inChat<D extends z.ZodType>(data: D) {
   return z.strictObject({ ...about, chatId, data: data.meta({ description: 'The data of the command.' }) });
 }
 
-/** The body of each command, by `type`. `user.upsert` is about a user and has no chat. */
+/** Commands that are about no chat. Their routing key is the actor id. */
+export const CHATLESS_COMMANDS = ['user.upsert', 'webhook.upsert', 'webhook.delete'] as const;
+export type ChatlessCommand = (typeof CHATLESS_COMMANDS)[number];
+
+export function isChatless(type: string): type is ChatlessCommand {
+  return (CHATLESS_COMMANDS as readonly string[]).includes(type);
+}
+
+function withoutChat<D extends z.ZodType>(data: D) {
+  return z.strictObject({ ...about, data: data.meta({ description: 'The data of the command.' }) });
+}
+
+/** The body of each command, by `type`. */
 export const commandBody = {
-  'user.upsert': z.strictObject({ ...about, data: userUpsertData.meta({ description: 'The data of the command.' }) }),
+  'user.upsert': withoutChat(userUpsertData),
   'chat.create': inChat(chatCreateData),
   'chat.update': inChat(chatUpdateData),
   'chat.archive': inChat(chatArchiveData),
@@ -256,6 +323,8 @@ export const commandBody = {
   'message.delete': inChat(messageDeleteData),
   'message.react': inChat(messageReactData),
   'message.unreact': inChat(messageUnreactData),
+  'webhook.upsert': withoutChat(webhookUpsertData),
+  'webhook.delete': withoutChat(webhookDeleteData),
 } as const satisfies Record<CommandType, z.ZodType>;
 
 export type ChatKind = z.infer<typeof chatKind>;
@@ -267,14 +336,14 @@ export type Attachment = z.infer<typeof attachment>;
 
 export type CommandData = { [T in CommandType]: z.infer<(typeof commandData)[T]> };
 
-/** A parsed command: `type` decides the shape of `data`, and only `user.upsert` has no chat. */
+/** A parsed command: `type` decides the shape of `data`, and whether there is a chat. */
 export type Command = {
   [T in CommandType]: {
     type: T;
     commandId: string;
     tenantId: string;
     actorId: string;
-    chatId: T extends 'user.upsert' ? null : string;
+    chatId: T extends ChatlessCommand ? null : string;
     data: CommandData[T];
   };
 }[CommandType];

@@ -8,6 +8,7 @@ import {
   type Command,
   type CommandData,
   commandBody,
+  isChatless,
   isCommandType,
 } from './commands.js';
 import { contentHash, refusedContentHash } from './content-hash.js';
@@ -77,7 +78,7 @@ function printable(name: string): string {
 function propertyViolations(incoming: IncomingCommand, key: string | null): Violation[] {
   const violations: Violation[] = [];
   if (key !== null && incoming.routingKey !== key)
-    violations.push({ path: 'routingKey', message: 'must be the chat id (for user.upsert: the actor id)' });
+    violations.push({ path: 'routingKey', message: 'must be the chat id (for a command about no chat: the actor id)' });
   if (!/^application\/json\s*(;\s*charset=utf-?8\s*)?$/i.test(incoming.contentType ?? ''))
     violations.push({ path: 'contentType', message: 'must be application/json' });
   if (incoming.contentEncoding !== undefined && !/^(utf-?8|identity)?$/i.test(incoming.contentEncoding))
@@ -208,7 +209,7 @@ function decodeGiven(
   const crowded = oversizedLists(given.data);
   if (crowded.length > 0) return invalid(crowded);
   const result = commandBody[type].safeParse(given, { error: violationText });
-  const key = type === 'user.upsert' ? actorId : identity.chatId;
+  const key = isChatless(type) ? actorId : identity.chatId;
   const violations = [...propertyViolations(incoming, key), ...(result.success ? [] : violationsOf(result.error))];
   if (!result.success || violations.length > 0) return invalid(violations);
 
@@ -217,7 +218,7 @@ function decodeGiven(
     commandId,
     tenantId,
     actorId,
-    chatId: type === 'user.upsert' ? null : identity.chatId,
+    chatId: isChatless(type) ? null : identity.chatId,
     data: result.data.data,
   } as Command;
   const further = contentViolations(command);

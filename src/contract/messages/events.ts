@@ -1,7 +1,16 @@
 /** The events, as CloudEvents 1.0 in structured mode. There is one data schema per `type`. */
 import { z } from 'zod';
-import { attachment, chatKind, deleteMode, historyVisibility, presence, role, userKind } from './commands.js';
-import { chatId, commandId, messageId, tenantId, userId } from './identifiers.js';
+import {
+  attachment,
+  chatKind,
+  deleteMode,
+  historyVisibility,
+  presence,
+  role,
+  userKind,
+  webhookFields,
+} from './commands.js';
+import { chatId, commandId, messageId, tenantId, userId, webhookId } from './identifiers.js';
 import { receipt } from './receipts.js';
 import { metadata } from './text.js';
 
@@ -184,8 +193,25 @@ export const eventData = {
     revision: z.int().meta({ description: 'Revision of the profile; the first is 1, and each change adds 1.' }),
     updatedAt: rfc3339.meta({ description: 'Time of the change.' }),
   }),
+  // For programs of the operator: users do not get them.
+  'webhook.upserted': z.object({
+    ...common,
+    webhookId,
+    ...webhookFields,
+    revision: z.int().meta({ description: 'Revision of the webhook; the first is 1, and each change adds 1.' }),
+    updatedAt: rfc3339.meta({ description: 'Time of the change.' }),
+  }),
+  'webhook.deleted': z.object({
+    ...common,
+    webhookId,
+    deletedAt: rfc3339.meta({ description: 'Time of the deletion.' }),
+  }),
   'command.rejected': z.object({ ...receipt.shape, actorId: userId }),
 } as const;
+
+/** Events that are about no chat. */
+export const CHATLESS_EVENTS = ['user.upserted', 'webhook.upserted', 'webhook.deleted', 'command.rejected'] as const;
+export type ChatlessEvent = (typeof CHATLESS_EVENTS)[number];
 
 export type EventType = keyof typeof eventData;
 export const eventTypes = Object.keys(eventData) as EventType[];
@@ -238,3 +264,8 @@ interface EventOf<T extends EventType> {
  * `event.data`.
  */
 export type CloudEvent<T extends EventType = EventType> = { [K in T]: EventOf<K> }[T];
+
+/** Also for events of which clients get only a part. */
+export function isOfChat<E extends { type: EventType }>(event: E): event is Exclude<E, { type: ChatlessEvent }> {
+  return !(CHATLESS_EVENTS as readonly string[]).includes(event.type);
+}

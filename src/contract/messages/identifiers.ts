@@ -37,6 +37,14 @@ export const messageId = like(UUID_PATTERN, UUID).meta({
   description: 'Message id: a UUID in lower-case canonical form.',
   example: '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31',
 });
+export const webhookId = like(UUID_PATTERN, UUID).meta({
+  description: 'Webhook id, chosen by its creator: a UUID in lower-case canonical form.',
+  example: '0199c1e0-1a2b-7c3d-8e4f-5a6b7c8d9e0f',
+});
+export const keyId = like(UUID_PATTERN, UUID).meta({
+  description: 'Id of an API key: a UUID in lower-case canonical form.',
+  example: '0199c1e0-2b3c-7d4e-9f50-6b7c8d9e0f1a',
+});
 export const decisionId = like(UUID_PATTERN, UUID).meta({
   description: 'Decision id, as in receipts and problems: a UUID in lower-case canonical form.',
   example: '0199c1df-0d53-7a41-9d0e-0b7d6c0f6a11',

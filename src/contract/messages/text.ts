@@ -101,6 +101,16 @@ export const httpsUrl = text(1, 2048)
   .refine(isHttpsUrl, 'must be an https URL without credentials')
   .meta({ pattern: '^https://\\S+$', minLength: 1, maxLength: 2048, example: 'https://images.example/alice.png' });
 
+const HTTP_URL_PATTERN = /^http:\/\//;
+
+/** A URL to which requests are sent. Whether its host may be called is decided when it is called. */
+export const endpointUrl = text(1, 2048)
+  .refine(
+    (value) => isHttpsUrl(value) || (HTTP_URL_PATTERN.test(value) && isHttpsUrl(value.replace('http:', 'https:'))),
+    'must be an https or http URL without credentials',
+  )
+  .meta({ pattern: '^https?://\\S+$', minLength: 1, maxLength: 2048, example: 'https://bot.example/hooks/parley' });
+
 /**
  * The years that RFC 3339 can write in UTC and PostgreSQL can read. With an offset, a time can fall outside of them.
  */

@@ -46,7 +46,7 @@ export const clientFrame = {
       t: z.literal('command'),
       id: commandId,
       type: z.string().min(1).max(128).meta({ description: 'The command type, such as `message.send`.' }),
-      chatId: z.string().max(128).optional().meta({ description: 'Absent only for `user.upsert`.' }),
+      chatId: z.string().max(128).optional().meta({ description: 'Absent only for a command about no chat.' }),
       data: z.unknown().meta({ description: 'The data of the command, as in the message reference.' }),
     })
     .meta({ description: 'A command of the user, answered by `receipt` or `failed` with the same id.' }),

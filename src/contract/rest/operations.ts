@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import { VIOLATIONS_MAX } from '../messages/decode-command.js';
-import { chatId, commandId, decisionId, messageId, userId } from '../messages/identifiers.js';
+import { chatId, commandId, decisionId, keyId, messageId, userId, webhookId } from '../messages/identifiers.js';
 import { type ProblemCode, refusalCodes, requestProblems, type Violation } from '../messages/problems.js';
 import { receipt } from '../messages/receipts.js';
 import { emoji } from '../messages/text.js';
@@ -25,6 +25,7 @@ import {
   sequencePage,
   syncPage,
 } from './responses.js';
+import { webhookOperations } from './webhook-operations.js';
 
 /** Formats of path parameters. Any other value is answered with 404. */
 export const pathParameters = {
@@ -33,6 +34,8 @@ export const pathParameters = {
   userId,
   commandId,
   decisionId,
+  webhookId,
+  keyId,
   emoji: emoji.meta({ description: 'One grapheme cluster, or the name of a custom emoji: `:name:`. Percent-encoded.' }),
 } as const;
 type PathParameter = keyof typeof pathParameters;
@@ -40,6 +43,7 @@ type PathParameter = keyof typeof pathParameters;
 export const restOperations = {
   ...chatOperations,
   ...messageOperations,
+  ...webhookOperations,
   listEvents: {
     method: 'get',
     path: '/v1/chats/{chatId}/events',
@@ -188,11 +192,21 @@ const OF_COMMANDS: ProblemCode[] = [
 /** The caller may be in the chat and still not be permitted. */
 const ABOUT_CHATS: ProblemCode[] = ['not_permitted'];
 
+/** Of bodies that are no commands. */
+const OF_BODIES: ProblemCode[] = ['invalid', 'too_large', 'malformed', 'unsupported_media_type', 'limit_reached'];
+
 function codesOf(name: RestOperationName): ProblemCode[] {
   if (isCommandOperation(name)) return [...ANY, ...OF_COMMANDS];
   const { path, query, isOptional = false } = operationOf(name);
   const namesChat = path.includes('{chatId}') || Object.hasOwn(query?.shape ?? {}, 'chatId');
-  return [...ANY, ...(namesChat ? ABOUT_CHATS : []), ...(isOptional ? (['not_implemented'] as const) : [])];
+  const isAdministrative = Object.hasOwn(webhookOperations, name);
+  const ofBody: ProblemCode[] = operationOf(name).body === undefined ? [] : OF_BODIES;
+  return [
+    ...ANY,
+    ...(namesChat || isAdministrative ? ABOUT_CHATS : []),
+    ...ofBody,
+    ...(isOptional ? (['not_implemented'] as const) : []),
+  ];
 }
 
 /** The problems with which an operation can answer, by HTTP status. */

@@ -13,6 +13,11 @@ export function chatId(text: string): string {
   return text;
 }
 
+export function webhookId(text: string): string {
+  if (!UUID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a webhook id.');
+  return text;
+}
+
 export function decisionId(text: string): string {
   if (!UUID_PATTERN.test(text)) throw new InvalidArgumentError('It must be a decision id.');
   return text;

@@ -18,6 +18,7 @@ import { addRelayCommands } from './relay/relay-cli.js';
 import type { ExportRequest } from './store/export-command.js';
 import { runToken } from './token-command.js';
 import type { TopologyRequest } from './topology/topology-command.js';
+import { addWebhookCommands } from './webhooks/webhooks-cli.js';
 
 const TOKEN_TTL_SECONDS = 3_600;
 const MANIFEST = new URL('../../../../package.json', import.meta.url);
@@ -30,6 +31,11 @@ const NEEDED_VARIABLES: Record<string, string> = {
   'relay parked': 'DATABASE_URL',
   'relay retry': 'DATABASE_URL',
   'relay rebuild': 'DATABASE_URL',
+  'webhooks list': 'DATABASE_URL',
+  'webhooks show': 'DATABASE_URL',
+  'webhooks replay': 'DATABASE_URL',
+  'webhooks pause': 'DATABASE_URL',
+  'webhooks resume': 'DATABASE_URL',
   migrate: 'DATABASE_URL',
   topology: 'DATABASE_URL, AMQP_URL with --declare, --repair, --check or --adopt; AMQP_URL with --unbind; else none',
   contract: 'none',
@@ -180,6 +186,7 @@ function commandLine(): Command {
 
   addOperatorCommands(program);
   addRelayCommands(program);
+  addWebhookCommands(program);
   addPolicyCommands(program);
   describeNeeds(program);
   return program;

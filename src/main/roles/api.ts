@@ -51,7 +51,7 @@ export const api = defineRole({
     const chatPage = chatPageOf(settings, context);
     const start = async () => {
       tokens = revocableTokensOf(settings, store, logger);
-      tokens.revocations.start();
+      tokens.start();
       const app = createApi({
         queries: store.queries,
         history: store.history,
@@ -60,6 +60,8 @@ export const api = defineRole({
         policy: new PolicyEnforcementPoint(policy, settings.decisionSampleRate),
         decisions: store.decisions,
         readPolicy: documentOf,
+        apiKeys: store.apiKeys,
+        webhooks: store.webhooks?.administration ?? null,
         gateway: transport.gateway,
         limiter: new MemoryCallerLimiter({
           requests: settings.rateLimitRequests,
@@ -86,7 +88,7 @@ export const api = defineRole({
       http.serve(app);
     };
     return {
-      services: [service('api', start, async () => tokens?.revocations.stop())],
+      services: [service('api', start, async () => tokens?.stop())],
       health: { name: 'rest', check: () => http.health },
     };
   },

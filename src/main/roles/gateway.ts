@@ -130,6 +130,7 @@ export const gateway = defineRole({
     const { Gateway } = await import('../../application/realtime/gateway.js');
     const { onlyRealtime, RealtimeApi } = await import('../../adapters/apis/realtime/realtime-api.js');
     const { PolicyEnforcementPoint } = await import('../../application/policy/enforcement.js');
+    const { ConnectionRecord } = await import('../../application/realtime/connection-record.js');
     const { Presence } = await import('../../application/realtime/presence.js');
     const { RealtimeMetrics } = await import('../../adapters/telemetry/realtime-metrics.js');
     const { realTime } = await import('../../application/runtime/time.js');
@@ -147,7 +148,8 @@ export const gateway = defineRole({
       gateway: InstanceType<typeof Gateway>;
       sessions: InstanceType<typeof Sessions>;
       webSockets: InstanceType<typeof WebSockets>;
-      revocations: ReturnType<typeof revocableTokensOf>['revocations'];
+      tokens: ReturnType<typeof revocableTokensOf>;
+      record: InstanceType<typeof ConnectionRecord> | null;
     } | null = null;
     let isDraining = false;
 
@@ -171,8 +173,14 @@ export const gateway = defineRole({
       });
       await started.start();
       const passes = new SealedPasses(store.identity.cursorSecret, () => Date.now());
-      const { verifier, revocations } = revocableTokensOf(settings, store, logger);
-      revocations.start();
+      const tokens = revocableTokensOf(settings, store, logger);
+      const { verifier, revocations } = tokens;
+      tokens.start();
+      const record =
+        store.webhooks === null
+          ? null
+          : new ConnectionRecord({ gatewayId, store: store.webhooks.connected, logger, time: realTime });
+      record?.start();
       const limits = {
         connectionsMax: settings.gatewayConnectionsMax,
         userConnectionsMax: settings.gatewayUserConnectionsMax,
@@ -201,7 +209,7 @@ export const gateway = defineRole({
         settings.deliveryReceipts === 'on' ? new DeliveryMarks({ submitter, isLarge, time: realTime, logger }) : null;
       const sessions = new Sessions({
         ...{ gateway: started, pages, verifier, passes, ephemeral, presence, marks, observer, logger, time: realTime },
-        revocations,
+        ...{ revocations, apiKeys: tokens.keys, record },
         submitter,
         settings: limits,
       });
@@ -225,13 +233,14 @@ export const gateway = defineRole({
         lag: started.lag,
         walksWaiting: started.walks.waiting,
       }));
-      running = { gateway: started, sessions, webSockets, revocations };
+      running = { gateway: started, sessions, webSockets, tokens, record };
     };
     const stop = async () => {
       await running?.sessions.stop();
       running?.webSockets.stop();
       await running?.gateway.stop();
-      await running?.revocations.stop();
+      await running?.record?.stop();
+      await running?.tokens.stop();
     };
     const check = (): HealthState => {
       if (running === null || !http.health.ok) return { ok: false, detail: 'starting' };

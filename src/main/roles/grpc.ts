@@ -97,6 +97,8 @@ export const grpc = defineRole({
         policy: new PolicyEnforcementPoint(policy, settings.decisionSampleRate),
         decisions: store.decisions,
         readPolicy: documentOf,
+        apiKeys: store.apiKeys,
+        webhooks: store.webhooks?.administration ?? null,
         gateway: transport.gateway,
         log: store.recipients,
         ...store.identity,

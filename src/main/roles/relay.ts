@@ -4,6 +4,7 @@ import { oneOf, text } from '../../infrastructure/config/config-values.js';
 import { kafkaConsumers, kafkaVariables, usesSasl } from './kafka-sink.js';
 import { DATABASE } from './needs.js';
 import { defineRole } from './role.js';
+import { webhookVariables } from './webhook-variables.js';
 
 /** Event log → log consumers. It needs no broker. */
 export const relay = defineRole({
@@ -22,27 +23,35 @@ export const relay = defineRole({
       describe:
         'JSON Lines: batch flushes events to the disk before they count as delivered, never leaves that to the operating system',
     }),
+    ...webhookVariables,
     ...kafkaVariables,
   },
   // A relay without a log consumer would do nothing.
   needs: [
     DATABASE,
-    { anyOf: ['JSON_LINES_DIR', 'KAFKA_BROKERS'] },
+    { anyOf: ['JSON_LINES_DIR', 'WEBHOOKS', 'KAFKA_BROKERS'] },
     { anyOf: ['KAFKA_SASL_USERNAME'], when: { text: 'KAFKA_SASL_MECHANISM', holds: (settings) => usesSasl(settings) } },
     { anyOf: ['KAFKA_SASL_PASSWORD'], when: { text: 'KAFKA_SASL_MECHANISM', holds: (settings) => usesSasl(settings) } },
   ],
   usesTransport: false,
-  isInDev: ({ jsonLinesDir, kafkaBrokers }) => jsonLinesDir !== undefined || kafkaBrokers !== undefined,
+  isInDev: ({ jsonLinesDir, webhooks, kafkaBrokers }) =>
+    jsonLinesDir !== undefined || webhooks === 'on' || kafkaBrokers !== undefined,
 
   async compose(context) {
     const { JsonLinesConsumer } = await import('../../adapters/sinks/json-lines/json-lines-consumer.js');
     const { relayParts } = await import('./relay-parts.js');
+    const { webhookParts } = await import('./webhook-parts.js');
 
     const { jsonLinesDir, jsonLinesFsync } = context.settings;
     // A new consumer is added here.
     const consumers: LogConsumer[] =
       jsonLinesDir === undefined ? [] : [new JsonLinesConsumer({ folder: jsonLinesDir, fsync: jsonLinesFsync })];
     consumers.push(...(await kafkaConsumers(context.settings, context.metrics)));
-    return relayParts(context, { name: 'relay', relayId: context.workerId, consumers });
+    const relayId = context.workerId;
+    const webhooks = context.settings.webhooks === 'on' ? webhookParts(context, relayId) : null;
+    if (webhooks !== null) consumers.push(webhooks.consumer);
+    const parts = await relayParts(context, { name: 'relay', relayId, consumers });
+    // The engine is stopped with its consumer.
+    return webhooks === null ? parts : { ...parts, services: [...parts.services, webhooks.service] };
   },
 });

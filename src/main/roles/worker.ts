@@ -140,7 +140,7 @@ export const worker = defineRole({
         throw new StartupError([
           `SEARCH is ${settings.search}, but other workers run with another value: stop them first`,
         ]);
-      tokens?.revocations.start();
+      tokens?.start();
       const executor = new BatchExecutor({
         store: store.commands,
         decider: new CommandDecider(
@@ -203,7 +203,7 @@ export const worker = defineRole({
     };
     const stop = async () => {
       await running?.stop();
-      await tokens?.revocations.stop();
+      await tokens?.stop();
     };
     const indexing =
       settings.search === 'on' ? await indexingParts(context, 'worker', () => running?.isBusy ?? false) : null;

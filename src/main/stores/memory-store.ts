@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { MemoryApiKeys } from '../../adapters/stores/memory/memory-api-keys.js';
 import { MemoryCommandStore } from '../../adapters/stores/memory/memory-command-store.js';
 import { MemoryDecisionLog } from '../../adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventCursors } from '../../adapters/stores/memory/memory-event-cursors.js';
@@ -27,12 +28,14 @@ export class MemoryStore implements StoreService {
   readonly history: MemoryChatHistory;
   readonly search: MemoryMessageSearch;
   readonly searchIndex = null;
+  readonly webhooks = null;
   readonly syncLog: MemorySyncLog;
   readonly realtime: MemoryRealtimeReads;
   readonly decisions: MemoryDecisionLog;
   readonly registry: MemoryPartitionRegistry;
   readonly liveReaders: MemoryLiveReaders;
   readonly tokenRevocations: MemoryTokenRevocations;
+  readonly apiKeys: MemoryApiKeys;
   readonly transportState = new MemoryTransportState();
   readonly log: MemoryEventLog;
   readonly recipients: MemoryEventLog;
@@ -55,6 +58,7 @@ export class MemoryStore implements StoreService {
     this.registry = new MemoryPartitionRegistry(tables);
     this.liveReaders = new MemoryLiveReaders(tables);
     this.tokenRevocations = new MemoryTokenRevocations(tables);
+    this.apiKeys = new MemoryApiKeys(tables);
     this.log = new MemoryEventLog(tables);
     this.recipients = this.log;
     this.cursors = new MemoryEventCursors(tables);

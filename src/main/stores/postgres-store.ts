@@ -5,6 +5,8 @@ import { PrismaEventCursors } from '../../adapters/stores/prisma/log/prisma-even
 import { PrismaEventLog } from '../../adapters/stores/prisma/log/prisma-event-log.js';
 import { PrismaFollowedLog } from '../../adapters/stores/prisma/log/prisma-followed-log.js';
 import { PrismaSyncLog } from '../../adapters/stores/prisma/log/prisma-sync-log.js';
+import { PrismaApiKeys } from '../../adapters/stores/prisma/prisma-api-keys.js';
+import { PrismaConnectedUsers } from '../../adapters/stores/prisma/prisma-connected-users.js';
 import {
   assertMigrated,
   openDatabase,
@@ -22,12 +24,15 @@ import { PrismaRealtimeReads } from '../../adapters/stores/prisma/queries/prisma
 import { PrismaMessageSearch } from '../../adapters/stores/prisma/search/prisma-message-search.js';
 import { PrismaSearchIndex } from '../../adapters/stores/prisma/search/prisma-search-index.js';
 import { PrismaSearchSwitch } from '../../adapters/stores/prisma/search/prisma-search-switch.js';
+import { PrismaWebhookAdministration } from '../../adapters/stores/prisma/webhooks/prisma-webhook-administration.js';
+import { PrismaWebhookDeliveries } from '../../adapters/stores/prisma/webhooks/prisma-webhook-deliveries.js';
 import { WORKER_ALIVE_MS } from '../../application/coordinator/worker.js';
 import type { ChatHistory } from '../../application/ports/queries/chat-history.js';
 import type { ChatQueries } from '../../application/ports/queries/chat-queries.js';
 import type { MessageSearch } from '../../application/ports/queries/message-search.js';
 import type { RealtimeReads } from '../../application/ports/queries/realtime-reads.js';
 import type { SyncLog } from '../../application/ports/queries/sync-log.js';
+import type { ApiKeys } from '../../application/ports/store/api-keys.js';
 import type { CommandStore } from '../../application/ports/store/command-store.js';
 import type { DecisionLog } from '../../application/ports/store/decision-log.js';
 import type { EventCursors } from '../../application/ports/store/event-cursors.js';
@@ -42,7 +47,7 @@ import { rethrowAsStartupError, StartupError } from '../../infrastructure/proces
 import type { ProcessBasics } from '../observability.js';
 import { recordFleetSettings } from './record-fleet-settings.js';
 import { retryUntilAvailable } from './retry-until-available.js';
-import type { StoredPlacement, StoreIdentity, StoreOptions, StoreService } from './store.js';
+import type { StoredPlacement, StoredWebhooks, StoreIdentity, StoreOptions, StoreService } from './store.js';
 import { waitForDatabase } from './wait-for-database.js';
 
 const PING_INTERVAL_MS = 2_000;
@@ -75,7 +80,9 @@ export class PostgresStore implements StoreService {
   readonly registry: PartitionRegistry;
   readonly liveReaders: LiveReaders;
   readonly tokenRevocations: TokenRevocations;
+  readonly apiKeys: ApiKeys;
   readonly transportState: TransportState;
+  readonly webhooks: StoredWebhooks;
   readonly log: EventLog;
   readonly recipients: Pick<EventLog, 'recipients'>;
   readonly cursors: EventCursors;
@@ -128,12 +135,18 @@ export class PostgresStore implements StoreService {
     this.registry = new PrismaPartitionRegistry(leases);
     this.liveReaders = new PrismaLiveReaders(leases);
     this.tokenRevocations = new PrismaTokenRevocations(leases);
+    this.apiKeys = new PrismaApiKeys(leases);
     this.transportState = new PrismaTransportState(leases);
     this.log = new PrismaEventLog(batches);
     this.recipients = new PrismaEventLog(reads);
     this.cursors = new PrismaEventCursors(relays);
     this.followed = new PrismaFollowedLog(relays);
     this.relayed = new PrismaEventLog(relays);
+    this.webhooks = {
+      administration: new PrismaWebhookAdministration(reads),
+      deliveries: (schedule) => new PrismaWebhookDeliveries(relays, schedule),
+      connected: new PrismaConnectedUsers(leases),
+    };
     this.storeIdentity = new PrismaStoreIdentity(leases);
     this.storedPlacement = {
       isOfOtherTransport: async () => (await this.storeIdentity.placement(placement)) !== placement,

@@ -5,6 +5,7 @@ import type { ChatQueries } from '../../application/ports/queries/chat-queries.j
 import type { MessageSearch } from '../../application/ports/queries/message-search.js';
 import type { RealtimeReads } from '../../application/ports/queries/realtime-reads.js';
 import type { SyncLog } from '../../application/ports/queries/sync-log.js';
+import type { ApiKeys } from '../../application/ports/store/api-keys.js';
 import type { CommandStore } from '../../application/ports/store/command-store.js';
 import type { DecisionLog } from '../../application/ports/store/decision-log.js';
 import type { EventCursors } from '../../application/ports/store/event-cursors.js';
@@ -16,6 +17,12 @@ import type { SearchIndex } from '../../application/ports/store/search-index.js'
 import type { StoreCapabilities } from '../../application/ports/store/store-capabilities.js';
 import type { TokenRevocations } from '../../application/ports/store/token-revocations.js';
 import type { TransportState } from '../../application/ports/store/transport-state.js';
+import type {
+  ConnectedUsers,
+  WebhookAdministration,
+  WebhookDeliveries,
+} from '../../application/ports/store/webhooks.js';
+import type { RetrySchedule } from '../../application/webhooks/retry-schedule.js';
 import type { Values, Variables } from '../../infrastructure/config/config.js';
 import type { Service } from '../../infrastructure/process/service-runner.js';
 import type { ProcessBasics } from '../observability.js';
@@ -38,7 +45,10 @@ export interface Store {
   registry: PartitionRegistry;
   liveReaders: LiveReaders;
   tokenRevocations: TokenRevocations;
+  apiKeys: ApiKeys;
   transportState: TransportState;
+  /** Null: the store has no webhooks; commands about them are stored, and nothing is delivered. */
+  webhooks: StoredWebhooks | null;
   /** For publishing. */
   log: EventLog;
   /** For REST queries. */
@@ -49,6 +59,14 @@ export interface Store {
   relayed: Pick<EventLog, 'recipients'>;
   /** Read at the start, so that a role can use it while the store is unavailable. */
   identity: StoreIdentity;
+}
+
+export interface StoredWebhooks {
+  administration: WebhookAdministration;
+  /** For relays. */
+  deliveries(schedule: RetrySchedule): WebhookDeliveries;
+  /** Gateways record it, relays read it. */
+  connected: ConnectedUsers;
 }
 
 export interface StoreIdentity {

@@ -198,6 +198,7 @@ export const NO_KEYS: SnapshotKeys = {
   readMarks: [],
   userChats: [],
   formerMutes: [],
+  webhookTenants: [],
 };
 
 /** A snapshot with the position of the owner's only partition. */
@@ -259,6 +260,7 @@ export function revised(user: User): UserWrite {
 export function noWrites(): BatchWrites {
   return {
     users: [],
+    webhooks: [],
     chatsCreated: [],
     chatsChanged: [],
     membersPut: [],

@@ -6,6 +6,7 @@ import type { ChatHistory } from '../../../src/application/ports/queries/chat-hi
 import type { ChatQueries } from '../../../src/application/ports/queries/chat-queries.js';
 import type { MessageSearch } from '../../../src/application/ports/queries/message-search.js';
 import type { SyncLog } from '../../../src/application/ports/queries/sync-log.js';
+import type { ApiKeys } from '../../../src/application/ports/store/api-keys.js';
 import type { CommandStore } from '../../../src/application/ports/store/command-store.js';
 import type { DecisionLog } from '../../../src/application/ports/store/decision-log.js';
 import type { EventCursors } from '../../../src/application/ports/store/event-cursors.js';
@@ -17,6 +18,7 @@ import type { StoreCapabilities } from '../../../src/application/ports/store/sto
 import type { TokenRevocations } from '../../../src/application/ports/store/token-revocations.js';
 import type { TransportState } from '../../../src/application/ports/store/transport-state.js';
 import type { MessageRevision, MessageStub } from '../../../src/domain/message.js';
+import { apiKeysConformance } from './api-keys.js';
 import { capabilitiesConformance } from './capabilities.js';
 import { commandStoreConformance } from './command-store.js';
 import { decisionLogConformance } from './decision-log.js';
@@ -37,6 +39,7 @@ import { userSearchConformance } from './queries/user-search.js';
 import { sharedRowsConformance } from './shared-rows.js';
 import { tokenRevocationsConformance } from './token-revocations.js';
 import { transportStateConformance } from './transport-state.js';
+import { webhookRowsConformance } from './webhook-rows.js';
 
 /** Rows that no port gives back as they are. */
 export interface StoredRows {
@@ -59,6 +62,7 @@ export interface StoreHarness {
   registry: PartitionRegistry;
   liveReaders: LiveReaders;
   tokenRevocations: TokenRevocations;
+  apiKeys: ApiKeys;
   transportState: TransportState;
   log: EventLog;
   queries: ChatQueries;
@@ -94,6 +98,8 @@ export function storeConformance(capabilities: StoreCapabilities, open: OpenStor
   partitionRegistryConformance(open);
   liveReadersConformance(open);
   tokenRevocationsConformance(open);
+  apiKeysConformance(open);
+  webhookRowsConformance(open);
   transportStateConformance(open);
   eventLogConformance(open);
   logFloorConformance(open);

@@ -38,6 +38,10 @@ function told(event: CloudEvent): string | null {
       return event.data.userId;
     case 'user.upserted':
       return event.data.displayName;
+    case 'webhook.upserted':
+      return event.data.url;
+    case 'webhook.deleted':
+      return event.data.webhookId;
     case 'command.rejected':
       return event.data.reason?.code ?? null;
     default: {

@@ -9,6 +9,7 @@ import { KafkaMetrics } from '../../../src/adapters/telemetry/kafka-metrics.js';
 import { RealtimeMetrics } from '../../../src/adapters/telemetry/realtime-metrics.js';
 import { RelayMetrics } from '../../../src/adapters/telemetry/relay-metrics.js';
 import { watchLiveFeed, watchTransport } from '../../../src/adapters/telemetry/transport-metrics.js';
+import { WebhookMetrics } from '../../../src/adapters/telemetry/webhook-metrics.js';
 import { WorkerMetrics } from '../../../src/adapters/telemetry/worker-metrics.js';
 import { startMetrics } from '../../../src/infrastructure/process/metrics.js';
 import { eventually } from '../../support/eventually.js';
@@ -37,6 +38,9 @@ async function scrape(): Promise<Map<string, Set<string>>> {
     () => ({ workerId: 'w', registryAnsweredAt: null, partitions: [partition], logFloors: new Map() }),
     () => new Map([[0, 0]]),
   );
+  const webhooks = new WebhookMetrics(metrics.meter);
+  webhooks.attempted('delivered', 1);
+  webhooks.counted({ waiting: 1, parked: 1, paused: 1, failing: 1, oldestSeconds: 1 });
   watchTransport(metrics.meter, { receiptsIgnored: 1, receiptsDropped: 1, routingRepairs: 1, subscriptionsLost: 1 });
   watchLiveFeed(metrics.meter, { sent: 1, dropped: 1 });
   observer.commandAnswered('message.send', 'rejected', 'not_found', false);

@@ -11,6 +11,7 @@ import { migrate } from '../../../src/infrastructure/postgres/migrations.js';
 import { LiveReader } from '../../conformance/transport/live-feed.js';
 import { eventually } from '../../support/eventually.js';
 import { playConversation } from '../../support/fleet/conversation.js';
+import { makesKind } from '../../support/fleet/made-kind.js';
 import { startProcess, type TestProcess } from '../../support/fleet/processes.js';
 import { Producer } from '../../support/fleet/producer.js';
 import {
@@ -160,7 +161,8 @@ describe('With the documented minimal rights', function () {
 
   it('a worker stores every command', async () => {
     const gateway = await Producer.connect(amqpUrl('gateway'), 'chat');
-    const { played } = await playConversation((command) => gateway.request(command));
+    await execute(databaseUrl, makesKind('console', 'service'));
+    const { played } = await playConversation((command) => gateway.request(command), 'console');
     await gateway.close();
     expect(commandTypes.filter((type) => !played.includes(type))).to.deep.equal([]);
   });

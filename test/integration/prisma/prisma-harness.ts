@@ -7,6 +7,7 @@ import { PrismaEventCursors } from '../../../src/adapters/stores/prisma/log/pris
 import { PrismaEventLog } from '../../../src/adapters/stores/prisma/log/prisma-event-log.js';
 import { PrismaFollowedLog } from '../../../src/adapters/stores/prisma/log/prisma-followed-log.js';
 import { PrismaSyncLog } from '../../../src/adapters/stores/prisma/log/prisma-sync-log.js';
+import { PrismaApiKeys } from '../../../src/adapters/stores/prisma/prisma-api-keys.js';
 import { openDatabase } from '../../../src/adapters/stores/prisma/prisma-database.js';
 import { PrismaLiveReaders } from '../../../src/adapters/stores/prisma/prisma-live-readers.js';
 import { PrismaPartitionRegistry } from '../../../src/adapters/stores/prisma/prisma-partition-registry.js';
@@ -58,6 +59,7 @@ export function prismaStore(url: string, query: Record<string, string> = {}, sil
     registry: new PrismaPartitionRegistry(database),
     liveReaders: new PrismaLiveReaders(database),
     tokenRevocations: new PrismaTokenRevocations(database),
+    apiKeys: new PrismaApiKeys(database),
     transportState: new PrismaTransportState(database),
     log: new PrismaEventLog(database),
     queries: new PrismaChatQueries(database),

@@ -9,6 +9,7 @@ import type { CloudEvent } from '../../../src/contract/messages/events.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import { eventually } from '../../support/eventually.js';
 import { Fleet } from '../../support/fleet/fleet.js';
+import { makesKind } from '../../support/fleet/made-kind.js';
 import { manage, rabbitmq } from '../../support/services/services.js';
 import { cli } from '../main/cli/run-cli.js';
 import {
@@ -98,6 +99,7 @@ describe('The AsyncAPI document, compared with a broker and a worker', function 
     const DISPATCH_QUEUES = `${namespace}.dispatch=#;${namespace}.push=message.#,chat.created.#`;
     const worker = await fleet.startWorker({ DISPATCH_QUEUES });
     await worker.ready();
+    await fleet.query(makesKind('console', 'service'));
     const printed = await cli(['contract', '--asyncapi'], { ...fleet.env, DISPATCH_QUEUES });
     document = JSON.parse(printed.stdout.join('\n')) as AsyncApi;
     story = await Story.open(fleet.amqpUrl, document, `${namespace}.dispatch`);

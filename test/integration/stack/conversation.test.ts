@@ -5,6 +5,7 @@ import { type EventType, eventEnvelope } from '../../../src/contract/messages/ev
 import { eventually } from '../../support/eventually.js';
 import { type Conversation, playConversation } from '../../support/fleet/conversation.js';
 import { Fleet } from '../../support/fleet/fleet.js';
+import { makesKind } from '../../support/fleet/made-kind.js';
 
 describe('A whole conversation through a real broker, a real database and a worker process', () => {
   let fleet: Fleet;
@@ -16,7 +17,8 @@ describe('A whole conversation through a real broker, a real database and a work
     const worker = await fleet.startWorker();
     await worker.ready();
     await fleet.connect();
-    conversation = await playConversation((command) => fleet.producer.request(command));
+    await fleet.query(makesKind('console', 'service'));
+    conversation = await playConversation((command) => fleet.producer.request(command), 'console');
   });
   after(() => fleet?.close());
 

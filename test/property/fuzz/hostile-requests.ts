@@ -35,6 +35,8 @@ const PATH_VALUES: { [name: string]: readonly string[] } = {
   userId: ['alice', 'bob', 'zoe', 'mallory'],
   commandId: ['story-1', '~closedReceipt~', 'nothing'],
   decisionId: ['~decision~', '~chat~'],
+  webhookId: ['0199c1e0-1a2b-7c3d-8e4f-5a6b7c8d9e0f', '~chat~'],
+  keyId: ['0199c1e0-2b3c-7d4e-9f50-6b7c8d9e0f1a', '~chat~'],
   emoji: [':thumbsup:', '%F0%9F%91%8D'],
 };
 

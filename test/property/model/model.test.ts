@@ -4,7 +4,7 @@
  */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { commandTypes } from '../../../src/contract/messages/commands.js';
+import { CHATLESS_COMMANDS, commandTypes } from '../../../src/contract/messages/commands.js';
 import { refusalCodes } from '../../../src/contract/messages/problems.js';
 import type { OpenStore, StoreHarness } from '../../conformance/store/store-conformance.js';
 import { EmptiedStore } from '../../integration/prisma/emptied-store.js';
@@ -102,7 +102,7 @@ describe('The random commands of all these runs', () => {
     if (PARLEY_MODEL_RUNS !== undefined)
       console.log(`      ${[...outcomes].map((entry) => entry.join(' ')).join(', ')}`);
     const refusals = Object.keys(refusalCodes).filter((code) => !NEVER.includes(code));
-    const unnumbered = ['user.upsert', 'chat.read', 'chat.delivered', 'chat.hide', 'chat.unhide'];
+    const unnumbered: string[] = [...CHATLESS_COMMANDS, 'chat.read', 'chat.delivered', 'chat.hide', 'chat.unhide'];
     const numbered = commandTypes.filter((type) => !unnumbered.includes(type));
     const answers = ['accepted', 'unchanged', 'replayed', 'misrouted', 'pruned', ...refusals];
     expect([...outcomes.keys()]).to.have.members([...answers, ...numbered, 'fenced', ...SYNCED]);

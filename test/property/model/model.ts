@@ -83,6 +83,8 @@ export class Model {
   private perform(command: ModelCommand): Done {
     const { world } = this;
     if (command.type === 'user.upsert') return this.introduce(command);
+    // Only services manage webhooks, and nobody in the model is one.
+    if (command.type === 'webhook.upsert' || command.type === 'webhook.delete') return 'not_permitted';
     if (command.type === 'chat.create') return create(world, command);
     const chat = world.chats.get(command.chatId);
     const me = chat?.people.get(command.actorId);

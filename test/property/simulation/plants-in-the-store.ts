@@ -226,6 +226,7 @@ export const STORE_PLANTS: { [name: string]: () => Plant } = {
           ordinals: new Map(),
           userChats: new Map(),
           formerMutes: new Map(),
+          webhooks: new Map(),
         },
       };
       return { outcome: 'committed', value: decide(snapshot).value };

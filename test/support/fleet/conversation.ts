@@ -1,7 +1,7 @@
 /** A short conversation with every command at least once. Each must be accepted. */
 import { expect } from 'chai';
 import { v4 } from 'uuid';
-import type { CommandType } from '../../../src/contract/messages/commands.js';
+import { type CommandType, isChatless } from '../../../src/contract/messages/commands.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import type { CommandToSend } from './producer.js';
 
@@ -14,12 +14,18 @@ export interface Conversation {
   played: CommandType[];
 }
 
-/** `ask` publishes a command and resolves with its receipt. */
-export async function playConversation(ask: (command: CommandToSend) => Promise<Receipt>): Promise<Conversation> {
+/**
+ * `ask` publishes a command and resolves with its receipt. `service`: a user of that kind, who manages a webhook;
+ * without one, these commands are left out.
+ */
+export async function playConversation(
+  ask: (command: CommandToSend) => Promise<Receipt>,
+  service: string | null = null,
+): Promise<Conversation> {
   const chatId = v4();
   const played: CommandType[] = [];
   const does = async (actorId: string, type: CommandType, data: object = {}): Promise<Receipt> => {
-    const inChat = type === 'user.upsert' ? {} : { chatId };
+    const inChat = isChatless(type) ? {} : { chatId };
     const receipt = await ask({ type, commandId: `${chatId}-${played.length}`, actorId, data, ...inChat });
     expect(receipt.status, `${type}: ${JSON.stringify(receipt.reason)}`).to.equal('accepted');
     played.push(type);
@@ -48,5 +54,11 @@ export async function playConversation(ask: (command: CommandToSend) => Promise<
   await does('bob', 'chat.update', { title: null, historyVisibility: 'since-joined' });
   await does('bob', 'chat.archive');
   await does('alice', 'chat.unarchive');
+  if (service !== null) {
+    const webhookId = v4();
+    await does(service, 'webhook.upsert', { webhookId, url: 'https://bot.example/hooks', chatIds: [chatId] });
+    await does(service, 'webhook.upsert', { webhookId, url: 'https://bot.example/hooks', isEnabled: false });
+    await does(service, 'webhook.delete', { webhookId });
+  }
   return { chatId, talkedAbout, gone, played };
 }

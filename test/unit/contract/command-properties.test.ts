@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { commandTypes } from '../../../src/contract/messages/commands.js';
+import { commandTypes, isChatless } from '../../../src/contract/messages/commands.js';
 import { leastCpuMs } from './decoding/cpu-time.js';
 import { bodyOf, CHAT, decoded, incoming, MESSAGE, violationPaths } from './decoding/incoming-command.js';
 
@@ -7,17 +7,10 @@ const send = (properties: object, body: unknown = bodyOf('message.send')) => inc
 
 describe("A command's routing key", () => {
   for (const type of commandTypes) {
-    const partitionKey = type === 'user.upsert' ? 'the actor id' : 'the chat id';
+    const partitionKey = isChatless(type) ? 'the actor id' : 'the chat id';
     it(`must be ${partitionKey} (${type})`, () => {
       decoded(incoming(type), 'command');
-      for (const routingKey of [
-        '',
-        MESSAGE,
-        'bob',
-        type === 'user.upsert' ? CHAT : 'alice',
-        CHAT.toUpperCase(),
-        `${CHAT} `,
-      ])
+      for (const routingKey of ['', MESSAGE, 'bob', isChatless(type) ? CHAT : 'alice', CHAT.toUpperCase(), `${CHAT} `])
         expect(violationPaths(incoming(type, bodyOf(type), { routingKey })), routingKey).to.deep.equal(['routingKey']);
     });
   }

@@ -26,8 +26,11 @@ export class Callers {
   async of(metadata: Metadata): Promise<Authenticated | ServiceError> {
     try {
       const result = await authenticateCaller(textOf(metadata, 'authorization'), this.verifier);
-      if (result.outcome === 'authenticated') return result;
-      const detail = result.outcome === 'refused' ? result.reason : 'a bearer token is required';
+      // The scopes of a key are checked by REST and by the gateway alone.
+      const isKey = result.outcome === 'authenticated' && result.keyId !== null;
+      if (result.outcome === 'authenticated' && !isKey) return result;
+      const reason = isKey ? 'API keys are for REST and the gateway' : 'a bearer token is required';
+      const detail = result.outcome === 'refused' ? result.reason : reason;
       return grpcError(this.wire, statusOf('unauthenticated'), 'UNAUTHENTICATED', { detail });
     } catch (error) {
       if (!(error instanceof TokenKeysUnavailable)) throw error;

@@ -3,8 +3,10 @@ import { authenticateCaller } from '../../../application/gateway/authenticate-ca
 import type { CallerSlots } from '../../../application/gateway/caller-slots.js';
 import type { CallerLimiter } from '../../../application/ports/caller-limiter.js';
 import type { Caller } from '../../../application/ports/queries/chat-queries.js';
+import type { KeyScope } from '../../../application/ports/store/api-keys.js';
 import type { TokenVerifier } from '../../../application/ports/token-verifier.js';
 import {
+  isCommandOperation,
   operationOf,
   parseQuery,
   pathSchemaOf,
@@ -15,6 +17,7 @@ import {
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { SLOT_RETRY_AFTER_SECONDS } from './api-settings.js';
 import { failureAnswer } from './error-mapper.js';
+import { ADMIN_OPERATIONS } from './handlers/webhook-handlers.js';
 import { unauthenticated } from './middleware/authentication.js';
 import { readBody } from './middleware/request-body.js';
 import { noteCaller } from './middleware/request-caller.js';
@@ -42,15 +45,18 @@ export function endpoint<O extends RestOperationName>(
   { verifier, limiter, slots, logger, timeLimitMs }: EndpointDependencies,
 ): RequestHandler {
   const pathSchema = pathSchemaOf(operation);
+  const scope = scopeOf(operation);
 
   /** `clock` is stopped while the caller sends the body, for which the server has its own limit. */
   async function answer(request: Request, response: Response, clock: Clock, onCommand: OnCommand): Promise<Answer> {
     const authentication = await authenticateCaller(request.headers.authorization, verifier);
     if (authentication.outcome !== 'authenticated') return unauthenticated(authentication);
-    const { caller, authorization } = authentication;
+    const { caller, authorization, scopes } = authentication;
     noteCaller(request, caller);
     const limited = await limiter.take(caller);
     if (limited !== null) return problemAnswer('rate_limited', { retryAfter: limited.retryAfterSeconds });
+    if (scopes !== null && !scopes.includes(scope))
+      return problemAnswer('not_permitted', { detail: `the API key lacks the scope ${scope}` });
     // An invalid id cannot exist.
     if (!pathSchema.safeParse(request.params).success) return notFound();
     const parsed = parseQuery(operation, request.query);
@@ -119,6 +125,12 @@ async function inSlot(
   const done = response.closed ? Promise.resolve(notFound()) : work();
   void Promise.allSettled([done, isSent]).then(release);
   return done;
+}
+
+/** What an API key must be for. */
+function scopeOf(operation: RestOperationName): KeyScope {
+  if (ADMIN_OPERATIONS.has(operation)) return 'admin';
+  return isCommandOperation(operation) ? 'write' : 'read';
 }
 
 type OnCommand = (commandId: string) => void;

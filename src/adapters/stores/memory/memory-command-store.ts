@@ -14,6 +14,7 @@ import {
   receiptKey,
   StoreError,
   userKey,
+  webhookKey,
 } from '../../../application/ports/store/command-store.js';
 import type { Reaction } from '../../../domain/message.js';
 import { NO_CHATS, type UserChats } from '../../../domain/user-chats.js';
@@ -109,7 +110,7 @@ export class MemoryCommandStore implements CommandStore {
   }
 
   private snapshot({ leases, keys }: BatchRequest): BatchSnapshot {
-    const { receipts, chats, members, users, messages, userChats, departures } = this.tables;
+    const { receipts, chats, members, users, messages, userChats, departures, webhooks } = this.tables;
     return {
       positions: new Map(
         leases.map(({ partition }) => [partition, this.tables.partitions.get(partition)?.position ?? 0]),
@@ -146,6 +147,11 @@ export class MemoryCommandStore implements CommandStore {
       ),
       ordinals: new Map(keys.readMarks.map((key) => [readMarkKey(key), this.ordinalAt(key)])),
       userChats: pick(keys.userChats.map(userKey), (key) => userChats.get(key)),
+      webhooks: new Map(
+        [...webhooks]
+          .filter(([, { tenantId }]) => keys.webhookTenants.includes(tenantId))
+          .map(([key, row]) => [key, copy(row)]),
+      ),
       formerMutes: new Map(
         keys.formerMutes.flatMap((key) => {
           const mutedUntil = departures.get(userKey(key))?.get(key.chatId)?.mutedUntil ?? null;
@@ -180,6 +186,13 @@ export class MemoryCommandStore implements CommandStore {
     ) {
       throw new StoreError('contention', "another revision of a user's profile came in between");
     }
+    if (
+      writes.webhooks.some(
+        (write) => (this.tables.webhooks.get(webhookKey(write))?.revision ?? 0) !== write.previousRevision,
+      )
+    ) {
+      throw new StoreError('contention', 'another revision of a webhook came in between');
+    }
     if (writes.chatsCreated.some(({ chatId }) => chats.has(chatId))) {
       throw new StoreError('contention', 'a chat of the same id came in between');
     }
@@ -207,6 +220,10 @@ export class MemoryCommandStore implements CommandStore {
   private write(writes: BatchWrites): void {
     const tables = this.tables;
     for (const { user } of writes.users) tables.users.set(userKey(user), user);
+    for (const { webhook, ...key } of writes.webhooks) {
+      if (webhook === null) tables.webhooks.delete(webhookKey(key));
+      else tables.webhooks.set(webhookKey(key), webhook);
+    }
     for (const chat of [...writes.chatsCreated, ...writes.chatsChanged]) tables.chats.set(chat.chatId, chat);
     for (const member of writes.membersPut) {
       entry(tables.members, member.chatId, () => new Map()).set(member.userId, member);

@@ -31,6 +31,13 @@ export class MemoryFollowedLog implements FollowedLog {
     return { ...limits, events: events.map((event) => this.presentText(event)) };
   }
 
+  async readAt(partition: number, positions: readonly number[]): Promise<LoggedEvent[]> {
+    const wanted = new Set(positions);
+    return (this.tables.log.get(partition) ?? [])
+      .filter(({ position }) => wanted.has(position))
+      .map((event) => withPresentText(this.tables, event));
+  }
+
   async nextImport(after: number): Promise<number | null> {
     const later = [...this.tables.importNumbers.values()].filter((number) => number > after);
     return later.length === 0 ? null : Math.min(...later);

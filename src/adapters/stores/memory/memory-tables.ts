@@ -6,6 +6,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
+import type { StoredApiKey } from '../../../application/ports/store/api-keys.js';
 import type { ReceiptRecord } from '../../../application/ports/store/command-store.js';
 import type { DecisionRecord } from '../../../application/ports/store/decision-record.js';
 import type { ParkedEvent } from '../../../application/ports/store/event-cursors.js';
@@ -16,6 +17,7 @@ import type { MembershipState } from '../../../domain/membership-state.js';
 import type { Message, MessageRevision, MessageStub } from '../../../domain/message.js';
 import type { User } from '../../../domain/user.js';
 import type { UserChats } from '../../../domain/user-chats.js';
+import type { Webhook } from '../../../domain/webhook.js';
 
 export interface PartitionRow {
   partition: number;
@@ -53,9 +55,12 @@ export class MemoryTables {
   /** By `userKey`. */
   readonly tokenRevocations = new Map<string, Revocation & { number: number }>();
   tokenRevocationNumber = 0;
+  readonly apiKeys = new Map<string, StoredApiKey>();
   readonly partitions = new Map<number, PartitionRow>();
   /** By `userKey`. */
   readonly users = new Map<string, User>();
+  /** By `webhookKey`. */
+  readonly webhooks = new Map<string, Webhook>();
   readonly chats = new Map<string, Chat>();
   /** By chat id, then by user id. */
   readonly members = new Map<string, Map<string, Member>>();

@@ -174,6 +174,9 @@ const TABLES = [
   'live_readers',
   'token_revocations',
   'receipt_periods',
+  'webhooks',
+  'connected_users',
+  'api_keys',
   // An index, whose migration also fills in the column.
   'users_name_key_idx',
 ];

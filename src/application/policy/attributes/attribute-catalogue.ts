@@ -7,6 +7,7 @@ import {
   chatKind,
   commandTypes,
   deleteMode,
+  isChatless,
   role,
   userKind,
 } from '../../../contract/messages/commands.js';
@@ -14,7 +15,7 @@ import type { Action } from '../../ports/policy-decision-point.js';
 
 /** Actions about an existing chat, for which it is known whether the actor is a member. */
 const IN_CHAT: ReadonlySet<Action> = new Set<Action>([
-  ...commandTypes.filter((type) => type !== 'user.upsert' && type !== 'chat.create'),
+  ...commandTypes.filter((type) => !isChatless(type) && type !== 'chat.create'),
   'chat.view',
 ]);
 
@@ -22,7 +23,15 @@ export function isInChat(action: Action): boolean {
   return IN_CHAT.has(action);
 }
 
-export const ACTIONS: readonly Action[] = [...commandTypes, 'chat.view', 'user.view', 'decision.view'];
+export const ACTIONS: readonly Action[] = [
+  ...commandTypes,
+  'chat.view',
+  'user.view',
+  'decision.view',
+  'webhook.view',
+  'webhook.operate',
+  'key.manage',
+];
 const ON_CHATS: readonly Action[] = [...IN_CHAT, 'chat.create'];
 const ON_COMMANDS: readonly CommandType[] = commandTypes;
 const ON_MESSAGES: readonly Action[] = ['message.edit', 'message.delete', 'message.react', 'message.unreact'];
@@ -157,16 +166,16 @@ export const ATTRIBUTES: { readonly [name: string]: Attribute } = {
   'profile.setsClaims': { type: 'flag', on: ['user.upsert'], part: 'when', meaning: 'whether the command sets claims' },
   'user.isActor': {
     type: 'flag',
-    on: ['user.view'],
+    on: ['user.view', 'key.manage'],
     part: 'when',
-    meaning: "whether the profile is the actor's own; never in a search",
+    meaning: "whether the profile or the keys are the actor's own; never in a search",
   },
   'user.kind': {
     type: 'word',
     words: userKind.options,
-    on: ['user.view'],
+    on: ['user.view', 'key.manage'],
     part: 'when',
-    meaning: 'the kind of the user whose profile it is',
+    meaning: 'the kind of the user whose profile or keys they are',
   },
   'user.isFound': {
     type: 'flag',

@@ -12,6 +12,7 @@ import type { FormerMembershipState } from '../../../domain/membership-state.js'
 import type { Message, MessageReference, MessageRevision, MessageStub, Reaction } from '../../../domain/message.js';
 import type { User } from '../../../domain/user.js';
 import type { UserChats } from '../../../domain/user-chats.js';
+import type { Webhook } from '../../../domain/webhook.js';
 import type { DecisionRecord } from './decision-record.js';
 import type { LoggedEvent } from './event-log.js';
 
@@ -24,6 +25,11 @@ export interface ReceiptKey {
 export interface UserKey {
   tenantId: string;
   userId: string;
+}
+
+export interface WebhookKey {
+  tenantId: string;
+  webhookId: string;
 }
 
 export interface MemberKey {
@@ -69,6 +75,8 @@ export interface SnapshotKeys {
   userChats: UserKey[];
   /** Users who may have left the chat while muted. */
   formerMutes: DepartureKey[];
+  /** Tenants whose webhooks are needed, all of them. */
+  webhookTenants: string[];
 }
 
 export interface StoredReceipt {
@@ -116,6 +124,8 @@ export interface BatchSnapshot {
   userChats: ReadonlyMap<string, UserChats>;
   /** By `memberKey`: the mute of a user when they last left the chat. Absent if there was none. */
   formerMutes: ReadonlyMap<string, Date>;
+  /** By `webhookKey`: all webhooks of the tenants in `SnapshotKeys.webhookTenants`. */
+  webhooks: ReadonlyMap<string, Webhook>;
 }
 
 /** Map keys of `BatchSnapshot`. A space never occurs in the parts. */
@@ -125,6 +135,7 @@ export const reactionKey = (key: Reaction) => `${key.messageId} ${key.userId} ${
 export const messageEmojiKey = (key: Pick<Reaction, 'messageId' | 'emoji'>) => `${key.messageId} ${key.emoji}`;
 export const reactorKey = (key: ReactorKey) => `${key.messageId} ${key.userId}`;
 export const readMarkKey = (key: ReadMarkKey) => `${key.chatId} ${key.upTo}`;
+export const webhookKey = (key: WebhookKey) => `${key.tenantId} ${key.webhookId}`;
 export const userKey = (key: UserKey) => `${key.tenantId} ${key.userId}`;
 
 export interface ReceiptRecord extends ReceiptKey {
@@ -137,6 +148,13 @@ export interface ReceiptRecord extends ReceiptKey {
 export interface UserWrite {
   user: User;
   /** The revision that was read, or 0 if there was none. A batch may raise it by more than one. */
+  previousRevision: number;
+}
+
+export interface WebhookWrite extends WebhookKey {
+  /** Null: deleted. */
+  webhook: Webhook | null;
+  /** The revision that was read, or 0 if there was none. */
   previousRevision: number;
 }
 
@@ -153,6 +171,8 @@ export interface UserChatsChange extends UserKey, UserChats {}
 export interface BatchWrites {
   /** Whole rows. If a row is not as it was read, the result is contention. */
   users: UserWrite[];
+  /** Likewise. A deleted webhook existed. */
+  webhooks: WebhookWrite[];
   chatsCreated: Chat[];
   /** Existing chats with their new state (title, metadata, history, archivedAt, numbers, activity, partition). */
   chatsChanged: Chat[];

@@ -39,6 +39,8 @@ export interface FollowedLog {
   read(partition: number, after: number, limit: number): Promise<LogStretch>;
   /** As `read`, for a fraction of its cost: see `LoggedText`. */
   readTexts(partition: number, after: number, limit: number): Promise<LogStretch<LoggedText>>;
+  /** The events of a partition at these positions, in order, with the current texts. Pruned ones are missing. */
+  readAt(partition: number, positions: readonly number[]): Promise<LoggedEvent[]>;
   /** The number of the first completed import after the given one. Null if there is none. */
   nextImport(after: number): Promise<number | null>;
   /** Imported events of that chat after `after`, by sequence, at most `limit`. */

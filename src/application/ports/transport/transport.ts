@@ -121,7 +121,7 @@ export const REST_APP_ID = 'parley-rest';
 export interface OutgoingCommand {
   type: string;
   commandId: string;
-  /** The chat id; for `user.upsert` the actor id. */
+  /** The chat id; for a command about no chat the actor id. */
   routingKey: string;
   body: Uint8Array;
   authorization: string | null;

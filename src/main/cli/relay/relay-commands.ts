@@ -1,4 +1,5 @@
 import { PrismaEventCursors } from '../../../adapters/stores/prisma/log/prisma-event-cursors.js';
+import { PrismaWebhookDeliveries } from '../../../adapters/stores/prisma/webhooks/prisma-webhook-deliveries.js';
 import {
   type ByConsumer,
   consumerStates,
@@ -8,15 +9,17 @@ import {
   retryParkedEvents,
 } from '../../../application/operations/log-consumers.js';
 import type { EventCursors } from '../../../application/ports/store/event-cursors.js';
+import type { WebhookDeliveries } from '../../../application/ports/store/webhooks.js';
 import { IMPORTED_CHATS } from '../../../application/relay/follower.js';
+import { DEFAULT_SCHEDULE } from '../../../application/webhooks/retry-schedule.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { withCommandDatabase } from '../command-database.js';
 import { counted, table } from '../printable.js';
 
 /** `parley relay status`. */
 export async function runRelayStatus({ json = false }: { json?: boolean }): Promise<void> {
-  await withCursors(async (cursors) => {
-    const states = await consumerStates(cursors);
+  await withCommandDatabase(async (database) => {
+    const states = await consumerStates(new PrismaEventCursors(database));
     if (json) {
       console.log(JSON.stringify(states, null, 2));
       return;
@@ -29,7 +32,16 @@ export async function runRelayStatus({ json = false }: { json?: boolean }): Prom
           ...[name, nameOf(partition), position, end, lag, Math.round(lagSeconds), parked, epoch, owner ?? '-'],
         ]),
       );
+    await printWebhooks(new PrismaWebhookDeliveries(database, DEFAULT_SCHEDULE));
   });
+}
+
+/** The consumer `webhooks` only finds the events; this is how their deliveries are. */
+async function printWebhooks(deliveries: Pick<WebhookDeliveries, 'counts'>): Promise<void> {
+  const { waiting, parked, paused, failing, oldestSeconds } = await deliveries.counts();
+  if (waiting + parked + paused + failing === 0) return;
+  const oldest = `${waiting} waiting, the oldest for ${Math.round(oldestSeconds)} s`;
+  console.log(`deliveries to webhooks: ${oldest}; ${parked} parked; ${paused} paused, ${failing} failing`);
 }
 
 /** `parley relay parked`. */

@@ -429,6 +429,7 @@ function snapshotKeys(at: Places): SnapshotKeys {
     reactions: at.messageIds.map((messageId) => ({ messageId, emoji: ':wave:', userId: 'u1' })),
     reactors: at.messageIds.map((messageId) => ({ messageId, userId: 'u1' })),
     userChats: at.messageIds.map((_, n) => ({ tenantId: TENANT_ID, userId: `u${n}` })),
+    webhookTenants: [TENANT_ID],
     formerMutes: at.messageIds.map((_, n) => ({ tenantId: TENANT_ID, chatId: at.hot, userId: `u${n}` })),
     readMarks: at.messageIds.map((_, n) => ({ chatId: at.hot, upTo: Math.floor((at.hotEnd * n) / BATCH) })),
   };

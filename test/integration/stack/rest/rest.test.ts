@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { v4 } from 'uuid';
 import { openApiDocument } from '../../../../src/adapters/apis/http/docs/openapi.js';
 import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
 import { type RestOperationName, restOperationNames } from '../../../../src/contract/rest/operations.js';
 import { eventually } from '../../../support/eventually.js';
+import { makesKind } from '../../../support/fleet/made-kind.js';
 import { RestStack } from './rest-stack.js';
 
 /** The indexer waits up to a second for more messages. */
@@ -216,6 +218,45 @@ describe('REST on a real broker, a real database and a process with both roles',
     expect(found.get(left)?.left).to.equal(true);
     expect(found.get(open)?.events.map(({ data }) => data.body)).to.deep.equal(['hello']);
     expect((await rest.get(`/v1/sync?since=${body.next}`, { as: 'gita' })).body.items).to.deep.equal([]);
+  });
+
+  it('manages webhooks and the API keys of bots, for services', async () => {
+    const as = { as: 'console' };
+    await rest.fleet.query(makesKind('console', 'service'));
+    await rest.fleet.query(makesKind('helper', 'bot'));
+    const path = `/v1/webhooks/${v4()}`;
+    const put = await rest.put(path, { url: 'https://bot.example/hooks', chatKinds: ['group'] }, as);
+    sees('putWebhook', put.status, 201);
+    expect((await rest.put(path, { url: 'https://bot.example/hooks', chatKinds: ['group'] }, as)).status).to.equal(200);
+    const secret = await rest.post(`${path}/secrets`, { overlapSeconds: 10 }, as);
+    sees('createWebhookSecret', secret.status, 201);
+    expect(secret.body.secret).to.match(/^whsec_[A-Za-z0-9+/]{43}=$/);
+    const shown = await rest.get(path, as);
+    sees('getWebhook', shown.status, 200);
+    expect(shown.body).to.include({ state: 'active', secrets: 1, waiting: 0, revision: 1 });
+    expect(JSON.stringify(shown.body)).to.not.contain('whsec_');
+    const listed = await rest.get('/v1/webhooks', as);
+    sees('listWebhooks', listed.status, 200);
+    expect(listed.body.items).to.deep.equal([shown.body]);
+    sees('listDeliveries', (await rest.get(`${path}/deliveries`, as)).status, 200);
+    sees('replayWebhook', (await rest.post(`${path}/replay`, { parked: true }, as)).status, 200);
+    expect((await rest.post(`${path}/replay`, { chatId: v4() }, as)).status).to.equal(422);
+    const paused = await rest.post(`${path}/pause`, {}, as);
+    sees('pauseWebhook', paused.status, 200);
+    expect(paused.body.state).to.equal('paused');
+    sees('resumeWebhook', (await rest.post(`${path}/resume`, {}, as)).status, 200);
+    sees('deleteWebhook', (await rest.delete(path, as)).status, 200);
+    expect((await rest.get(path, as)).status).to.equal(404);
+
+    const made = await rest.post('/v1/users/helper/keys', { label: 'reads', scopes: ['read'] }, as);
+    sees('createKey', made.status, 201);
+    const keys = await rest.get('/v1/users/helper/keys', as);
+    sees('listKeys', keys.status, 200);
+    const { key, ...withoutKey } = made.body;
+    expect(keys.body.items).to.deep.equal([withoutKey]);
+    expect(key).to.match(/^parley_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$/);
+    sees('deleteKey', (await rest.delete(`/v1/users/helper/keys/${made.body.keyId}`, as)).status, 200);
+    expect((await rest.post('/v1/users/bob/keys', { label: 'x', scopes: ['read'] }, as)).status).to.equal(403);
   });
 
   it('has been called with every operation', () => {

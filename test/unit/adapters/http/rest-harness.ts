@@ -6,6 +6,7 @@ import { API_DEFAULTS, type ApiSettings } from '../../../../src/adapters/apis/ht
 import { RestServer } from '../../../../src/adapters/apis/http/rest-server.js';
 import { JwtTokenVerifier } from '../../../../src/adapters/auth/jwt-token-verifier.js';
 import { MemoryCallerLimiter } from '../../../../src/adapters/quotas/memory-caller-limiter.js';
+import { MemoryApiKeys } from '../../../../src/adapters/stores/memory/memory-api-keys.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
@@ -57,6 +58,8 @@ export class RestHarness extends RestClient {
       policy: new PolicyEnforcementPoint(defaultPolicy()),
       decisions: new MemoryDecisionLog(this.world),
       readPolicy: documentOf,
+      apiKeys: new MemoryApiKeys(this.world),
+      webhooks: null,
       log: new MemoryEventLog(this.world),
       gateway: this.gateway,
       limiter: new MemoryCallerLimiter(limits),

@@ -1,5 +1,6 @@
 /** The in-memory store in a world of its own. */
 
+import { MemoryApiKeys } from '../../../../src/adapters/stores/memory/memory-api-keys.js';
 import { MemoryCommandStore } from '../../../../src/adapters/stores/memory/memory-command-store.js';
 import { MemoryDecisionLog } from '../../../../src/adapters/stores/memory/memory-decision-log.js';
 import { MemoryEventCursors } from '../../../../src/adapters/stores/memory/memory-event-cursors.js';
@@ -24,6 +25,7 @@ export async function openMemoryStore(): Promise<StoreHarness> {
     registry: new MemoryPartitionRegistry(world),
     liveReaders: new MemoryLiveReaders(world),
     tokenRevocations: new MemoryTokenRevocations(world),
+    apiKeys: new MemoryApiKeys(world),
     transportState: new MemoryTransportState(),
     log: new MemoryEventLog(world),
     queries: new MemoryChatQueries(world),

@@ -14,6 +14,7 @@ import {
   type SnapshotKeys,
   type StoredReceipt,
   userKey,
+  webhookKey,
 } from '../../../../src/application/ports/store/command-store.js';
 import type { DecisionRecord } from '../../../../src/application/ports/store/decision-record.js';
 import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
@@ -30,6 +31,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../../../src/domain/limits.js';
 import type { Message, MessageRevision, MessageStub } from '../../../../src/domain/message.js';
 import type { Claims, User } from '../../../../src/domain/user.js';
 import { countedAs, NO_CHATS, type UserChats } from '../../../../src/domain/user-chats.js';
+import type { Webhook } from '../../../../src/domain/webhook.js';
 import { defaultPolicy } from '../../../support/policies/default-policy.js';
 
 /** A command as a test states it. */
@@ -93,6 +95,8 @@ export class DeciderHarness {
   /** As a test sets them. */
   readonly limits: Limits = { ...DEFAULT_LIMITS };
   readonly idsToDraw: string[] = [];
+  /** By `webhookKey`. */
+  readonly webhooks = new Map<string, Webhook>();
   readonly chats = new Map<string, Chat>();
   readonly members = new Map<string, Member>();
   readonly users = new Map<string, User>();
@@ -196,6 +200,7 @@ export class DeciderHarness {
       chats: pick(keys.chats, String, this.chats),
       members: pick(keys.members, memberKey, this.members),
       users: pick(keys.users, userKey, this.users),
+      webhooks: new Map([...this.webhooks].filter(([, { tenantId }]) => keys.webhookTenants.includes(tenantId))),
       messages: pick(keys.messages, String, this.messages),
       messagesInFull: pick(keys.messagesInFull, String, this.messages),
       reactions: new Set(keys.reactions.map(reactionKey).filter((key) => this.reactions.has(key))),
@@ -244,6 +249,11 @@ export class DeciderHarness {
   private commit(writes: BatchWrites): void {
     this.written = writes;
     expectDistinctRows(writes);
+    for (const { webhook, previousRevision, ...key } of writes.webhooks) {
+      expect(this.webhooks.get(webhookKey(key))?.revision ?? 0).to.equal(previousRevision);
+      if (webhook === null) this.webhooks.delete(webhookKey(key));
+      else this.webhooks.set(webhookKey(key), webhook);
+    }
     for (const { user, previousRevision } of writes.users) {
       expect(previousRevision).to.equal(this.users.get(userKey(user))?.revision ?? 0);
       expect(user.revision).to.be.above(previousRevision);

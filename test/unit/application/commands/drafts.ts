@@ -1,12 +1,19 @@
 /** Short forms of commands: actor, chat, data. Each has a new command id unless `over` has one. */
 import { randomUUID } from 'node:crypto';
 import { directChatId } from '../../../../src/contract/messages/direct-chat-id.js';
+import type { User } from '../../../../src/domain/user.js';
 import type { Draft } from './decider-harness.js';
 
 export const GROUP = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d10';
 export const CHANNEL = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d11';
 export const OTHER_GROUP = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9d12';
 export const NOWHERE = '0199c1de-7c3a-7b1e-9a43-3f1b6a0f9dff';
+
+/** A profile as a directory writes it. */
+export const SERVICE: User = {
+  ...{ tenantId: 'default', userId: 'console', displayName: 'Console', avatarUrl: null, kind: 'service', metadata: {} },
+  ...{ presence: 'shared', claims: {}, revision: 1, createdAt: new Date(0), updatedAt: new Date(0) },
+};
 
 type Over = Partial<Omit<Draft, 'type' | 'body'>> & { tenantId?: string };
 
@@ -23,6 +30,16 @@ function draft(type: string, actorId: string, chatId: string | null, data: unkno
 
 export function upsert(actorId: string, data: object, over: Over = {}): Draft {
   return draft('user.upsert', actorId, null, data, over);
+}
+
+/** By a service: see `SERVICE`. */
+export function upsertWebhook(webhookId: string, data: object = {}, over: Over = {}): Draft {
+  const all = { webhookId, url: 'https://bot.example/hooks', ...data };
+  return draft('webhook.upsert', SERVICE.userId, null, all, over);
+}
+
+export function deleteWebhook(webhookId: string, over: Over = {}): Draft {
+  return draft('webhook.delete', SERVICE.userId, null, { webhookId }, over);
 }
 
 /** A group, unless `data` has another kind. */

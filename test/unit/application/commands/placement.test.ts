@@ -12,6 +12,7 @@ function group(): DeciderHarness {
 
 const nothingWritten = {
   users: [],
+  webhooks: [],
   chatsCreated: [],
   chatsChanged: [],
   membersPut: [],

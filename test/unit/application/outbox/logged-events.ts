@@ -1,10 +1,12 @@
 import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import { isOfChat } from '../../../../src/contract/messages/events.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
 import type { Message } from '../../../../src/domain/message.js';
 import { GROUP } from '../commands/drafts.js';
 
 export const AT = new Date('2026-11-20T20:15:00.123Z');
 export const MESSAGE_ID = '0199c1df-0d52-7c0e-8a11-5b0c4b7c2f31';
+export const WEBHOOK_ID = '0199c1e0-1a2b-7c3d-8e4f-5a6b7c8d9e0f';
 export const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 export const message: Message = {
@@ -30,7 +32,7 @@ export const message: Message = {
 
 /** Number 42 of the group, caused by alice; without a chat for events that have none. */
 export function logged(event: DomainEvent, over: Partial<LoggedEvent> = {}): LoggedEvent {
-  const ofChat = event.type !== 'user.upserted' && event.type !== 'command.rejected';
+  const ofChat = isOfChat(event);
   return {
     partition: 3,
     position: 1007,
@@ -115,6 +117,20 @@ export const oneOfEach: LoggedEvent[] = [
       updatedAt: AT,
     },
   }),
+  logged({
+    type: 'webhook.upserted',
+    webhook: {
+      webhookId: WEBHOOK_ID,
+      url: 'https://bot.example/hooks',
+      eventTypes: ['message.created'],
+      chatIds: null,
+      chatKinds: ['group'],
+      offlineOnly: true,
+      isEnabled: true,
+      revision: 2,
+    },
+  }),
+  logged({ type: 'webhook.deleted', webhookId: WEBHOOK_ID }),
   logged({
     type: 'command.rejected',
     receipt: {

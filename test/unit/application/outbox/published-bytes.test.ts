@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-event-log.js';
 import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
+import { userKey } from '../../../../src/application/ports/store/command-store.js';
 import type { OutgoingEvent } from '../../../../src/application/ports/transport/transport.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 import { eventTypes } from '../../../../src/contract/messages/events.js';
@@ -11,6 +12,7 @@ import {
   archive,
   create,
   createDirect,
+  deleteWebhook,
   deliver,
   edit,
   erase,
@@ -19,6 +21,7 @@ import {
   react,
   read,
   remove,
+  SERVICE,
   send,
   unarchive,
   unhide,
@@ -26,8 +29,10 @@ import {
   update,
   updateMember,
   upsert,
+  upsertWebhook,
 } from '../commands/drafts.js';
 import { RECIPIENTS_MAX, WorkerHarness } from '../processing/worker-harness.js';
+import { WEBHOOK_ID } from './logged-events.js';
 import { ScriptedSink } from './scripted-sink.js';
 
 /** The events as published from the log alone. */
@@ -63,6 +68,7 @@ describe('The bytes of an event', () => {
   afterEach(() => harness?.close());
 
   it('are the same from the log as from memory, for every type of event', async () => {
+    harness.world.users.set(userKey(SERVICE), SERVICE);
     const metadata = { b: { y: 1.5, x: [], z: null }, a: '\u2028"', 2: 'two', 1: -0 };
     const [, , , unsaid] = await harness.answers(
       create('alice', GROUP, ['bob', 'carol'], { title: 'Tea', metadata }),
@@ -93,6 +99,8 @@ describe('The bytes of an event', () => {
       update('alice', GROUP, { title: null, metadata }),
       archive('alice', GROUP),
       unarchive('alice', GROUP),
+      upsertWebhook(WEBHOOK_ID, { eventTypes: ['message.created'] }),
+      deleteWebhook(WEBHOOK_ID),
     );
     await harness.published();
     expect(new Set(harness.events.map(({ type }) => type))).to.deep.equal(new Set(eventTypes));

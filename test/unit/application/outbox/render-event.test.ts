@@ -1,13 +1,20 @@
 import { expect } from 'chai';
 import { encodeEvent, eventId, renderEvent } from '../../../../src/application/outbox/render-event.js';
+import { userKey } from '../../../../src/application/ports/store/command-store.js';
 import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
-import { EVENT_CONTENT_TYPE, eventEnvelope, eventTypes } from '../../../../src/contract/messages/events.js';
+import {
+  CHATLESS_EVENTS,
+  EVENT_CONTENT_TYPE,
+  eventEnvelope,
+  eventTypes,
+} from '../../../../src/contract/messages/events.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
 import { DeciderHarness } from '../commands/decider-harness.js';
 import {
   add,
   archive,
   create,
+  deleteWebhook,
   deliver,
   edit,
   erase,
@@ -16,6 +23,7 @@ import {
   react,
   read,
   remove,
+  SERVICE,
   send,
   unarchive,
   unhide,
@@ -23,9 +31,10 @@ import {
   update,
   updateMember,
   upsert,
+  upsertWebhook,
 } from '../commands/drafts.js';
 import { everyoneOf, tooMany } from './audiences.js';
-import { logged, MESSAGE_ID, message, oneOfEach, TRACEPARENT } from './logged-events.js';
+import { logged, MESSAGE_ID, message, oneOfEach, TRACEPARENT, WEBHOOK_ID } from './logged-events.js';
 
 const context = { storeId: '7d8f1c1e-4f6a-4f0e-9f6e-0a9c3a1b2c3d', recipientsMax: 256 };
 const bobToo = everyoneOf('alice', 'bob');
@@ -79,6 +88,7 @@ describe('An event on the wire', () => {
 
   it('matches the schema and has the same bytes from the log for any event of a batch', () => {
     const harness = new DeciderHarness();
+    harness.users.set(userKey(SERVICE), SERVICE);
     const traced = { properties: { headers: { traceparent: TRACEPARENT } } };
     const metadata = { b: { y: 1.5, x: [] }, a: '\u007f', 2: 'two', 1: 'one' };
     const [, first] = harness.given(
@@ -107,6 +117,8 @@ describe('An event on the wire', () => {
       update('alice', GROUP, { title: null, metadata, historyVisibility: 'since-joined' }),
       archive('alice', GROUP),
       unarchive('alice', GROUP),
+      upsertWebhook(WEBHOOK_ID, { chatKinds: ['group'] }),
+      deleteWebhook(WEBHOOK_ID),
     );
     expect(new Set(harness.log.map(({ event }) => event.type))).to.deep.equal(new Set(eventTypes));
     for (const event of harness.log) {
@@ -139,13 +151,15 @@ describe('An event contains', () => {
       ['chat.delivered', `chats/${GROUP}/members/alice`],
       ['member.updated', `chats/${GROUP}/members/bob`],
       ['user.upserted', 'users/alice'],
+      ['webhook.upserted', `webhooks/${WEBHOOK_ID}`],
+      ['webhook.deleted', `webhooks/${WEBHOOK_ID}`],
       ['command.rejected', 'commands/c-1'],
     ]);
   });
 
   it('its id: chat and sequence, or partition and position without a sequence', () => {
     const marks = ['chat.hidden', 'chat.unhidden', 'chat.read', 'chat.delivered'];
-    const unnumbered = [...marks, 'user.upserted', 'command.rejected'];
+    const unnumbered: string[] = [...marks, ...CHATLESS_EVENTS];
     expect(oneOfEach.map(eventId)).to.deep.equal(
       oneOfEach.map(({ event }) => (unnumbered.includes(event.type) ? 'p3/1007' : `${GROUP}/42`)),
     );
@@ -192,6 +206,8 @@ describe('An event contains', () => {
       `chat.delivered.acme.${GROUP}`,
       `member.updated.acme.${GROUP}`,
       'user.upserted.acme.alice',
+      'webhook.upserted.acme.alice',
+      'webhook.deleted.acme.alice',
       `command.rejected.acme.${GROUP}`,
     ]);
   });
@@ -199,7 +215,8 @@ describe('An event contains', () => {
   it('the same hash key in header and body', () => {
     for (const event of oneOfEach) {
       const outgoing = encodeEvent(event, whomOf(event), context);
-      const key = event.event.type === 'user.upserted' ? 'alice' : GROUP;
+      // The rejected command is about the group.
+      const key = event.chatId === null && event.event.type !== 'command.rejected' ? 'alice' : GROUP;
       expect(outgoing.partitionKey).to.equal(key);
       expect(renderEvent(event, whomOf(event), context).partitionkey).to.equal(key);
     }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type CommandType, commandTypes } from '../../../../src/contract/messages/commands.js';
+import { type CommandType, commandTypes, isChatless } from '../../../../src/contract/messages/commands.js';
 import { VIOLATIONS_MAX } from '../../../../src/contract/messages/decode-command.js';
 import { refusedBySchema } from '../../../property/fuzz/doors/answer-oracle.js';
 import { bodyOf, CHAT, decoded, incoming, LEAST_DATA, MESSAGE, refusalOf, violationPaths } from './incoming-command.js';
@@ -18,7 +18,7 @@ describe('A command from a producer', () => {
         commandId: 'c-1',
         tenantId: 'default',
         actorId: 'alice',
-        chatId: type === 'user.upsert' ? null : CHAT,
+        chatId: isChatless(type) ? null : CHAT,
         data: LEAST_DATA[type],
       });
     });

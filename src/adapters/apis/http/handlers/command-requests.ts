@@ -20,7 +20,7 @@ export interface CommandOrigin {
 
 export interface CommandRequest {
   type: CommandType;
-  /** Null only for `user.upsert`. Otherwise the given value, which the worker validates. */
+  /** Null only for a command about no chat. Otherwise the given value, which the worker validates. */
   chatId: unknown;
   data: unknown;
 }

@@ -6,7 +6,7 @@
  * grows. Receipts are found by an array of keys: their key is one column, and the sessions of batches read no table
  * from end to end.
  *
- * Raw: eleven tables in one statement, keys as arrays.
+ * Raw: twelve tables in one statement, keys as arrays.
  */
 import {
   type BatchLease,
@@ -24,12 +24,14 @@ import {
   type StoredReceipt,
   type UserKey,
   userKey,
+  webhookKey,
 } from '../../../../application/ports/store/command-store.js';
 import { EMOJI_PER_MESSAGE_MAX, EMOJI_PER_USER_AND_MESSAGE_MAX } from '../../../../contract/messages/commands.js';
 import type { Chat, Member } from '../../../../domain/chat.js';
 import type { Message, MessageReference, Reaction } from '../../../../domain/message.js';
 import type { User } from '../../../../domain/user.js';
 import type { UserChats } from '../../../../domain/user-chats.js';
+import type { Webhook } from '../../../../domain/webhook.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { storedReceiptKey } from '../receipts/receipt-key.js';
@@ -50,6 +52,7 @@ import {
   USER_COLUMNS,
   type UserRow,
 } from '../rows.js';
+import { toWebhook, WEBHOOK_COLUMNS, type WebhookRow } from '../webhooks/webhook-rows.js';
 
 /**
  * The requested rows of each table as one JSON array in text form. Null if there are none. With separate cells, Prisma
@@ -82,7 +85,8 @@ export async function readSnapshot(
       ${rows(findMessagesInFull(keys))} AS "messagesInFull", ${rows(findReactions(keys))} AS reactions,
       ${rows(countEmojiOfMessages(keys))} AS "reactedTo", ${rows(countEmojiOfReactors(keys))} AS reactors,
       ${rows(findOrdinals(keys))} AS "readMarks",
-      ${rows(findUserChats(keys))} AS "userChats", ${rows(findFormerMutes(keys))} AS "formerMutes"`;
+      ${rows(findUserChats(keys))} AS "userChats", ${rows(findFormerMutes(keys))} AS "formerMutes",
+      ${rows(findWebhooks(keys))} AS "webhookTenants"`;
   if (found === undefined) throw new Error('a SELECT without FROM returned no row');
   const positions = found.positions === null ? [] : (JSON.parse(found.positions) as PositionRow[]);
   const reactions = found.reactions === null ? [] : (JSON.parse(found.reactions) as ReactionRow[]);
@@ -108,6 +112,7 @@ export async function readSnapshot(
       joined,
     })),
     formerMutes: mapOf<FormerMuteRow, Date>(found.formerMutes, memberKey, ({ mutedUntil }) => new Date(mutedUntil)),
+    webhooks: mapOf<WebhookRow, Webhook>(found.webhookTenants, webhookKey, toWebhook),
   };
   // It is the same in all rows. If it were not, the write would find one of them changed.
   return { snapshot, receiptPeriod: Math.max(0, ...positions.map((row) => row.receiptPeriod)) };
@@ -270,6 +275,13 @@ function findFormerMutes({ formerMutes: keys }: SnapshotKeys): Prisma.Sql | null
       ${column(keys, (key) => key.chatId)}::uuid[]) AS k(tenant_id, user_id, chat_id)
     CROSS JOIN LATERAL (SELECT * FROM departures d WHERE d.tenant_id = k.tenant_id AND d.user_id = k.user_id
       AND d.chat_id = k.chat_id AND d.muted_until IS NOT NULL OFFSET 0) d`;
+}
+
+function findWebhooks({ webhookTenants: ids }: SnapshotKeys): Prisma.Sql | null {
+  if (ids.length === 0) return null;
+  return Prisma.sql`
+    SELECT ${WEBHOOK_COLUMNS} FROM unnest(${column(ids, (id) => id)}::text[]) AS k(tenant_id)
+    CROSS JOIN LATERAL (SELECT * FROM webhooks w WHERE w.tenant_id = k.tenant_id OFFSET 0) w`;
 }
 
 interface OrdinalRow {

@@ -1,9 +1,9 @@
 /**
  * Writes the net effect of a batch in one statement, which commits by itself.
  *
- * Rows that partitions share are written in the same order in every batch (profiles, chat ids, chat counts of users,
- * receipts; by key within each). So batches can wait for each other but never deadlock. Rows of the search index, which
- * batches share with indexers, are written after all of these.
+ * Rows that partitions share are written in the same order in every batch (profiles, webhooks, chat ids, chat counts of
+ * users, receipts; by key within each). So batches can wait for each other but never deadlock. Rows of the search
+ * index, which batches share with indexers, are written after all of these.
  *
  * Raw: parts of one statement, and row locks in this order.
  */
@@ -12,6 +12,7 @@ import { Prisma } from '../generated/client.js';
 import { insertDecisions } from '../log/decision-rows.js';
 import { markTextsGone } from '../search/write-search-marks.js';
 import { NO_SUCH_CHAT, NOT_AS_READ } from '../store-errors.js';
+import { deleteWebhooks, insertWebhooks, lockWebhooks, updateWebhooks } from '../webhooks/webhook-rows.js';
 import type { ReadBatch } from './read-snapshot.js';
 import {
   countReactions,
@@ -55,6 +56,10 @@ export function writeBatch(
     moved: movePartitions(request, read, writes),
     users_new: insertUsers(writes),
     users_changed: updateUsers(writes),
+    webhooks_locked: lockWebhooks(writes),
+    webhooks_changed: updateWebhooks(writes),
+    webhooks_gone: deleteWebhooks(writes),
+    webhooks_new: insertWebhooks(writes),
     chats_new: insertChats(writes),
     chats_changed: updateChats(writes.chatsChanged),
     members_put: putMembers(writes),
@@ -85,12 +90,17 @@ export function writeBatch(
     part === null ? [] : [Prisma.sql`${Prisma.raw(name)} AS (${part})`],
   );
   const isNew = writes.users.filter(({ previousRevision }) => previousRevision === 0).length;
+  const webhooksNew = writes.webhooks.filter(({ previousRevision }) => previousRevision === 0).length;
+  const webhooksGone = writes.webhooks.filter(({ webhook }) => webhook === null).length;
   // The conditions run in this order. So the partitions' rows are locked first, as by an acquisition of leases, and the
   // rows that partitions share follow in their order.
   const expected: [part: string, rows: number, otherwise: string][] = [
     ['moved', request.leases.length, NOT_AS_READ],
     ['users_new', isNew, NOT_AS_READ],
     ['users_changed', writes.users.length - isNew, NOT_AS_READ],
+    ['webhooks_changed', writes.webhooks.length - webhooksNew - webhooksGone, NOT_AS_READ],
+    ['webhooks_gone', webhooksGone, NOT_AS_READ],
+    ['webhooks_new', webhooksNew, NOT_AS_READ],
     ['chats_new', writes.chatsCreated.length, NOT_AS_READ],
     ['chats_changed', writes.chatsChanged.length, NO_SUCH_CHAT],
     ['user_chats_counted', writes.userChats.changes.length, NOT_AS_READ],

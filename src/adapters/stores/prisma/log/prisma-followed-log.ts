@@ -100,6 +100,15 @@ export class PrismaFollowedLog implements FollowedLog {
     return rows.map(toLoggedEvent);
   }
 
+  async readAt(partition: number, positions: readonly number[]): Promise<LoggedEvent[]> {
+    if (positions.length === 0) return [];
+    const rows = await this.database.$queryRaw<EventRow[]>`
+      SELECT ${EVENT_COLUMNS} FROM ${EVENTS_WITH_MESSAGES}
+      WHERE e.partition = ${partition}::int4 AND e.position = ANY (${column(positions, (position) => position)}::int8[])
+      ORDER BY e.position`.catch(rethrow);
+    return rows.map(toLoggedEvent);
+  }
+
   async lastAudienceChanges(chatIds: readonly string[]): Promise<Map<string, LoggedEvent>> {
     if (chatIds.length === 0) return new Map();
     const rows = await this.database.$queryRaw<EventRow[]>`

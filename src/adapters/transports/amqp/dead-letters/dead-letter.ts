@@ -1,6 +1,8 @@
 /** Reads a dead letter. Any program may have written its body, headers and properties, so nothing in it is trusted. */
+
 import type { ConsumeMessage } from 'amqplib';
 import { DEAD_LETTER_REASONS, type DeadLetter } from '../../../../application/ports/transport/dead-letter-queue.js';
+import { isChatless } from '../../../../contract/messages/commands.js';
 import { UUID_PATTERN } from '../../../../contract/messages/identifiers.js';
 import { FORWARDED_HEADER } from '../consume/incoming-command.js';
 
@@ -41,16 +43,16 @@ function firstDeath(header: unknown): { detail: string; at: Date | null; routing
   };
 }
 
-/** The routing key is the chat id, except for `user.upsert`, where it is the actor id. */
+/** The routing key is the chat id. For a command about no chat it is the actor id. */
 function chatOf(type: string | null, routingKey: string | null, body: Buffer): string | null {
-  if (type === 'user.upsert') return null;
+  if (type !== null && isChatless(type)) return null;
   if (routingKey !== null && UUID_PATTERN.test(routingKey)) return routingKey;
   const chatId = fieldOf(body, 'chatId');
   return chatId !== null && UUID_PATTERN.test(chatId) ? chatId : null;
 }
 
 function keyInBody(body: Buffer, type: string | null): string | null {
-  return fieldOf(body, type === 'user.upsert' ? 'actorId' : 'chatId');
+  return fieldOf(body, type !== null && isChatless(type) ? 'actorId' : 'chatId');
 }
 
 function fieldOf(body: Buffer, name: 'actorId' | 'chatId'): string | null {
