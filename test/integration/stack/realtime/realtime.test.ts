@@ -7,6 +7,7 @@ import { v4 } from 'uuid';
 import { eventually } from '../../../support/eventually.js';
 import type { TestProcess } from '../../../support/fleet/processes.js';
 import { RealtimeTestClient } from '../../../support/realtime/realtime-client.js';
+import { manage, rabbitmq } from '../../../support/services/services.js';
 import { assertDocumented } from '../../../unit/adapters/http/documented-answers.js';
 import { tokenFor } from '../../../unit/adapters/http/rest-client.js';
 import { cli } from '../../main/cli/run-cli.js';
@@ -440,6 +441,18 @@ describe('Realtime on a real broker, database and worker', function () {
     }
     const client = clientOf(people()[0]);
     await client.connect();
+  });
+
+  it('declares the exchange between gateways as the AsyncAPI document says', async function () {
+    const { node } = await rabbitmq();
+    if (node === undefined) return this.skip(); // a broker named by TEST_AMQP_URL: nobody says where it is managed
+    const printed = await cli(['contract', '--asyncapi'], stack.fleet.env);
+    const { channels } = JSON.parse(printed.stdout.join('\n')) as {
+      channels: { ephemeral: { bindings: { amqp: { exchange: { name: string; autoDelete: boolean } } } } };
+    };
+    const { autoDelete, ...described } = channels.ephemeral.bindings.amqp.exchange;
+    const declared = await manage(node, 'GET', `exchanges/%2F/${described.name}`);
+    expect(declared).to.deep.include({ ...described, auto_delete: autoDelete, durable: false });
   });
 
   it('passes on typing and presence between gateways', async () => {
