@@ -48,6 +48,7 @@ const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
   { name: 'stack', owns: (file) => file.startsWith('integration/stack/') },
   { name: 'brokers', owns: (file) => /^integration\/(amqp|client|deploy|packages)\//.test(file) },
   { name: 'programs', owns: (file) => /^(integration\/infrastructure|property\/fuzz)\//.test(file) },
+  { name: 'integrations', owns: (file) => /^integration\/(grpc|kafka|webhooks)\//.test(file) },
   { name: 'pages', owns: (file) => file.startsWith('web/') },
   { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
   { name: 'stories', owns: (file) => /^(bench|property|integration\/relay)\//.test(file) },
