@@ -28,9 +28,9 @@ process.exitCode = await runNamed(
           'gateways: memory, reconnects, pushes in turns with ws and socket.io, latency, a rolling restart (15 min)',
         run: ['dist/bench/realtime.js'],
       },
-      webhooks: {
-        about: 'whether a webhook, answering or dead, delays dispatch (3 min)',
-        run: ['dist/bench/webhooks.js'],
+      integrations: {
+        about: 'whether a webhook, a dead webhook or a dead Kafka delays dispatch (4 min)',
+        run: ['dist/bench/integrations.js'],
       },
       quota: { about: 'what quotas cost a worker', run: ['dist/bench/quota.js'] },
     },

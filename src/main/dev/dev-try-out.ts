@@ -1,4 +1,7 @@
-/** What `dev` makes each time `/docs` is loaded, so that every operation there works as it stands. */
+/**
+ * What `dev` makes each time `/docs` is loaded, so that every operation there works as it stands; those for services
+ * show the refusal of a person.
+ */
 import { v7 } from 'uuid';
 import type { PrepareTryOut } from '../../adapters/apis/http/docs/try-out.js';
 import type { Receipt } from '../../contract/messages/receipts.js';
@@ -41,7 +44,7 @@ export function devTryOut(context: RoleContext): PrepareTryOut | undefined {
       ask('user.upsert', { userId: 'bob', displayName: 'Not Bob' }),
     ]);
     const parameters = {
-      ...{ chatId, userId: ACTOR, emoji: ':thumbsup:' },
+      ...{ chatId, userId: ACTOR, emoji: ':thumbsup:', webhookId: v7(), keyId: v7() },
       ...known({ messageId: sent?.messageId, commandId: sent?.commandId, decisionId: refused?.decisionId }),
     };
     const parametersOf = {

@@ -6,7 +6,7 @@ import { statusTypes } from '../../../src/contract/grpc/status-types.js';
 import { buf } from '../../support/buf.js';
 import { startProcess } from '../../support/fleet/processes.js';
 import { policyWithoutQuotas } from '../../support/policies/policy-with.js';
-import { pythonModules, pythonWithGrpc } from '../../support/services/python-grpc.js';
+import { pythonModules, pythonWithGrpc } from '../../support/services/python.js';
 import { projectFolder } from '../../support/services/services.js';
 import { type Caller, GrpcFixture, type Json, Received } from './grpc-fixture.js';
 

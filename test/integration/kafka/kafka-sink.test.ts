@@ -1,10 +1,14 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
 import kafkajs from 'kafkajs';
 import type { KafkaClient } from '../../../src/adapters/sinks/kafka/kafka-client.js';
 import { eventually } from '../../support/eventually.js';
+import { startProcess } from '../../support/fleet/processes.js';
 import { faultsOfTopic } from '../../support/kafka-ledger.js';
 import { RelayHarness, WITHIN_MS } from '../../support/relay-harness.js';
 import { KafkaMock, kafkaMissing, PRODUCE } from '../../support/services/kafka/kafka-mock.js';
+import { pythonWithKafka } from '../../support/services/python.js';
+import { projectFolder } from '../../support/services/services.js';
 import { openMemoryStore } from '../../unit/adapters/memory/memory-harness.js';
 import { clientOf, KafkaSinkFixture } from './kafka-fixture.js';
 
@@ -55,6 +59,29 @@ describe('The Kafka sink', function () {
     const [record] = records;
     expect(JSON.parse(String(record?.value))).to.include({ id: record?.headers.ce_id, partitionkey: record?.key });
     expect(record?.headers).to.include({ 'parley-epoch': '1', ce_specversion: '1.0' });
+  });
+
+  it('is read by the Python example', async function () {
+    const { python, missing } = pythonWithKafka();
+    if (missing !== undefined) {
+      console.log(`      skipped: ${missing}`);
+      this.skip();
+    }
+    await sink.write(1, 6, 1);
+    relays.start('relay', sink.consumer());
+    expect(await sink.faults()).to.deep.equal([]);
+    const messages = (await mock.records())
+      .map(({ value }) => JSON.parse(String(value)) as { type: string; data: { sequence: number; body: string } })
+      .filter(({ type }) => type === 'message.created');
+    expect(messages).to.have.length(5);
+    const example = await startProcess({
+      interpreter: python,
+      script: join(projectFolder, 'examples', 'python', 'kafka_consumer.py'),
+      args: [String(messages.length)],
+      env: { PARLEY_KAFKA: mock.brokers.join(','), PARLEY_TOPIC: mock.topic },
+    });
+    expect((await example.ended).code, example.output).to.equal(0);
+    expect(example.stdout).to.deep.equal(messages.map(({ data }) => `${data.sequence} ${data.body}`));
   });
 
   it('splits a delivery into requests of limited size, in order', async () => {

@@ -63,7 +63,7 @@ describe('parley relay', function () {
 
     it('needs a consumer to run', async () => {
       const { code, stderr } = await relay();
-      expect([code, stderr]).to.deep.equal([1, ['parley: JSON_LINES_DIR or KAFKA_BROKERS is required']]);
+      expect([code, stderr]).to.deep.equal([1, ['parley: JSON_LINES_DIR or WEBHOOKS or KAFKA_BROKERS is required']]);
     });
   });
 });

@@ -18,6 +18,14 @@ export function pythonWithGrpc(): { python: string; missing: string | undefined 
   return { python: findPython('grpc, google.protobuf') ?? '', missing };
 }
 
+/** A Python with librdkafka's client, installed if necessary; or what is missing, in one line. */
+export function pythonWithKafka(): { python: string; missing: string | undefined } {
+  const need = 'needs Kafka for Python: install python3-confluent-kafka';
+  const isThere = () => findPython('confluent_kafka') !== undefined;
+  const missing = ensureInstalled('python3-confluent-kafka', need, isThere);
+  return { python: findPython('confluent_kafka') ?? '', missing };
+}
+
 /** A folder with the Python modules of the .proto files. buf has the imported ones, which Debian packs apart. */
 export async function pythonModules(): Promise<string> {
   const folder = scratchFolder('proto');

@@ -1,12 +1,13 @@
 /**
- * Whether webhooks delay dispatch: the time from sending a command to its event at the dispatch queue, in turns without
- * a webhook, with one that answers, and with one whose endpoint is dead. A relay runs all the time. About three
- * minutes.
+ * Whether integrations delay dispatch: the time from sending a command to its event at the dispatch queue, in turns
+ * without a webhook, with one that answers, with one whose endpoint is dead, and with a Kafka that is dead. A relay for
+ * webhooks runs all the time. About four minutes.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { v4 } from 'uuid';
@@ -24,22 +25,42 @@ const ROUNDS = 4;
 const PHASE_SECONDS = 10;
 const RATE = 200;
 const CHATS = 200;
+const OWNED_WITHIN_MS = 60_000;
+const POLL_MS = 100;
 const CLI = join(fileURLToPath(new URL('.', import.meta.url)), '..', 'src', 'main', 'cli.js');
-const VARIANTS = ['none', 'answering', 'dead'] as const;
+const VARIANTS = ['none', 'webhook', 'dead webhook', 'dead Kafka'] as const;
 type Variant = (typeof VARIANTS)[number];
 
 const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => interruption.abort(new Error('interrupted')));
 
-function startRelay(env: Readonly<Record<string, string>>, opsPort: number): ChildProcess {
+type Env = Readonly<Record<string, string>>;
+
+const WEBHOOKS: Env = { WEBHOOKS: 'on', WEBHOOK_PORTS: 'any', WEBHOOK_PRIVATE_NETWORKS: '127.0.0.0/8' };
+
+async function startRelay(env: Env, consumers: Env): Promise<ChildProcess> {
   return spawn(process.execPath, [CLI, 'relay'], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: {
-      ...{ PATH: process.env.PATH ?? '', ...env, OPS_PORT: String(opsPort), WEBHOOKS: 'on', WEBHOOK_PORTS: 'any' },
-      WEBHOOK_PRIVATE_NETWORKS: '127.0.0.0/8',
-    },
+    stdio: ['ignore', 'inherit', 'ignore'],
+    env: { PATH: process.env.PATH ?? '', ...env, OPS_PORT: String(await freePort()), ...consumers },
   });
+}
+
+async function stopRelay(relay: ChildProcess): Promise<void> {
+  if (relay.exitCode !== null || relay.signalCode !== null) return;
+  const ended = new Promise((resolve) => relay.once('exit', resolve));
+  relay.kill('SIGTERM');
+  await ended;
+}
+
+/** Waits until the relay has the cursors for Kafka, so that it tries to deliver. */
+async function connecting(database: pg.Client): Promise<void> {
+  const deadline = Date.now() + OWNED_WITHIN_MS;
+  const sql = "SELECT count(*)::int AS owned FROM event_cursors WHERE name = 'kafka' AND owner IS NOT NULL";
+  while (((await database.query<{ owned: number }>(sql)).rows[0]?.owned ?? 0) === 0) {
+    if (Date.now() > deadline) throw new Error('no relay has taken the cursors of Kafka');
+    await sleep(POLL_MS);
+  }
 }
 
 async function compare(services: PrivateServices, stopping: AbortSignal): Promise<string> {
@@ -52,17 +73,26 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
     });
   });
   await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
-  const relay = startRelay(parley.env, await freePort());
+  const relay = await startRelay(parley.env, WEBHOOKS);
+  let kafka: ChildProcess | null = null;
   const database = new pg.Client({ connectionString: parley.databaseUrl });
   await database.connect();
   const dispatch = await DispatchWatch.connect(services.amqpUrl, 'bench.dispatch', true);
   const load = await SteadyLoad.connect(services.amqpUrl, 'bench');
   const workload = new Workload(CHATS);
-  /** One webhook, or none. The dead one listens nowhere. */
+  /** At most one integration. Nothing listens where the dead ones are. */
   const use = async (variant: Variant) => {
     await database.query('DELETE FROM webhooks');
+    if (kafka !== null) await stopRelay(kafka);
+    kafka = null;
     if (variant === 'none') return;
-    const port = variant === 'dead' ? await freePort() : (endpoint.address() as AddressInfo).port;
+    if (variant === 'dead Kafka') {
+      const brokers = { KAFKA_BROKERS: `127.0.0.1:${await freePort()}`, KAFKA_TOPIC: 'parley.events' };
+      kafka = await startRelay(parley.env, brokers);
+      await connecting(database);
+      return;
+    }
+    const port = variant === 'dead webhook' ? await freePort() : (endpoint.address() as AddressInfo).port;
     const { rows } = await database.query<{ number: string }>(
       `INSERT INTO webhooks (tenant_id, webhook_id, url, offline_only, is_enabled, revision, created_at, updated_at)
        VALUES ('default', $1, $2, false, true, 1, now(), now()) RETURNING number`,
@@ -76,7 +106,7 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
   try {
     await load.run(workload.creations(), RATE, stopping);
     const measured = new Map<Variant, number[][]>(VARIANTS.map((variant) => [variant, []]));
-    const counts: Record<Variant, number> = { none: 0, answering: 0, dead: 0 };
+    const counts = new Map<Variant, number>();
     // The first round is the warm-up.
     for (let round = 0; round <= ROUNDS; round += 1) {
       const order = round % 2 === 0 ? VARIANTS : [...VARIANTS].reverse();
@@ -90,10 +120,10 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
         await dispatch.wait(count, stopping);
         if (round > 0) {
           measured.get(variant)?.push(dispatch.latencies);
-          counts[variant] += delivered;
+          counts.set(variant, (counts.get(variant) ?? 0) + delivered);
         }
       }
-      console.error(`webhooks: ${round === 0 ? 'warm-up' : `round ${round} of ${ROUNDS}`}`);
+      console.error(`integrations: ${round === 0 ? 'warm-up' : `round ${round} of ${ROUNDS}`}`);
     }
     const row = (label: string, share: number) => [
       label,
@@ -108,16 +138,15 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
       'SELECT (SELECT count(*) FROM webhook_deliveries)::int AS waiting, (SELECT max(failures) FROM webhook_endpoints)::int AS attempts',
     );
     return table([
-      [`${RATE}/s, ${ROUNDS} turns of ${PHASE_SECONDS} s`, ...VARIANTS.map((variant) => `webhook: ${variant}`)],
+      [`${RATE}/s, ${ROUNDS} turns of ${PHASE_SECONDS} s`, ...VARIANTS],
       row('send → dispatch, p50, ms', 0.5),
       row('send → dispatch, p99, ms', 0.99),
-      ['deliveries taken', ...VARIANTS.map((variant) => String(counts[variant]))],
-      ['waiting at the end, failures in a row', '', '', `${rows[0]?.waiting}, ${rows[0]?.attempts}`],
+      ['deliveries taken', ...VARIANTS.map((variant) => String(counts.get(variant) ?? 0))],
+      ['waiting at the end, failures in a row', '', '', `${rows[0]?.waiting}, ${rows[0]?.attempts}`, ''],
     ]);
   } finally {
-    const ended = new Promise((resolve) => relay.once('exit', resolve));
-    relay.kill('SIGTERM');
-    await ended;
+    if (kafka !== null) await stopRelay(kafka);
+    await stopRelay(relay);
     await Promise.all([load.close(), dispatch.close(), database.end()]);
     endpoint.closeAllConnections();
     endpoint.close();
