@@ -1,4 +1,5 @@
-import { type CloudEvent, isOfChat } from '../../contract/messages/events.js';
+import { isOfChat } from '../../contract/messages/chatless-events.js';
+import type { CloudEvent } from '../../contract/messages/events.js';
 import { DELIVERY_FIELDS, type PushedEvent } from '../../contract/realtime/server-frames.js';
 import { DEFAULT_CONTENT_TYPE } from '../../domain/message.js';
 

@@ -1,5 +1,6 @@
 /** What is sent for an event: the CloudEvent with its present text, and for `offlineOnly` who is not connected. */
-import { type CloudEvent, isOfChat } from '../../contract/messages/events.js';
+import { isOfChat } from '../../contract/messages/chatless-events.js';
+import type { CloudEvent } from '../../contract/messages/events.js';
 import { renderEvent } from '../outbox/render-event.js';
 import type { LoggedEvent } from '../ports/store/event-log.js';
 import type { FollowedLog } from '../ports/store/followed-log.js';

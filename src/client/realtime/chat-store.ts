@@ -2,7 +2,7 @@
  * A user's chats and their messages, from the feed. The records and the resume token that covers them are written in
  * one transaction, so a crash at any moment neither loses nor doubles an event.
  */
-import { isOfChat } from '../../contract/messages/events.js';
+import { isOfChat } from '../../contract/messages/chatless-events.js';
 import {
   type ChatRecord,
   changeChat,

@@ -5,7 +5,7 @@
  * - An event beyond the next one is not applied: the chat is *behind*, until a page of sync has what is missing.
  * - A resume token is taken only while no chat is behind. So a crash at any moment never loses an event.
  */
-import { isOfChat } from '../../contract/messages/events.js';
+import { isOfChat } from '../../contract/messages/chatless-events.js';
 import type { PushedEvent, ServerFrame, ServerFrameOf } from '../../contract/realtime/server-frames.js';
 import type { RestChat } from '../../contract/rest/responses.js';
 

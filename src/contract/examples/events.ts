@@ -3,7 +3,8 @@
  * publishes.
  */
 
-import type { ChatlessEvent, CloudEvent, EventData, EventType } from '../messages/events.js';
+import type { ChatlessEvent } from '../messages/chatless-events.js';
+import type { CloudEvent, EventData, EventType } from '../messages/events.js';
 import { DEFAULT_TENANT } from '../messages/identifiers.js';
 import { exampleReceipts } from './answers.js';
 import { EXAMPLE_ANSWER_ID, EXAMPLE_CHAT_ID, EXAMPLE_QUESTION_ID, EXAMPLE_WEBHOOK_ID } from './commands.js';

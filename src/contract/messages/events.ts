@@ -209,10 +209,6 @@ export const eventData = {
   'command.rejected': z.object({ ...receipt.shape, actorId: userId }),
 } as const;
 
-/** Events that are about no chat. */
-export const CHATLESS_EVENTS = ['user.upserted', 'webhook.upserted', 'webhook.deleted', 'command.rejected'] as const;
-export type ChatlessEvent = (typeof CHATLESS_EVENTS)[number];
-
 export type EventType = keyof typeof eventData;
 export const eventTypes = Object.keys(eventData) as EventType[];
 export type EventData = { [T in EventType]: z.infer<(typeof eventData)[T]> };
@@ -264,8 +260,3 @@ interface EventOf<T extends EventType> {
  * `event.data`.
  */
 export type CloudEvent<T extends EventType = EventType> = { [K in T]: EventOf<K> }[T];
-
-/** Also for events of which clients get only a part. */
-export function isOfChat<E extends { type: EventType }>(event: E): event is Exclude<E, { type: ChatlessEvent }> {
-  return !(CHATLESS_EVENTS as readonly string[]).includes(event.type);
-}

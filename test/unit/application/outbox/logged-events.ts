@@ -1,5 +1,5 @@
 import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
-import { isOfChat } from '../../../../src/contract/messages/events.js';
+import { isOfChat } from '../../../../src/contract/messages/chatless-events.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
 import type { Message } from '../../../../src/domain/message.js';
 import { GROUP } from '../commands/drafts.js';

@@ -19,7 +19,10 @@ describe('The bundle of the realtime client', () => {
     const bytes = gzipSync(bundle?.contents ?? '', { level: 9 }).length;
     expect(bytes).to.be.below(GZIP_MAX_BYTES).and.above(1_000);
     const others = Object.keys(metafile.inputs).filter((path) => !path.includes('/client/realtime/'));
-    expect(others.map((path) => path.replace(/.*\/dist\//, ''))).to.deep.equal(['contract/realtime/protocol.js']);
+    expect(others.map((path) => path.replace(/.*\/dist\//, ''))).to.deep.equal([
+      'contract/messages/chatless-events.js',
+      'contract/realtime/protocol.js',
+    ]);
   });
 
   it('is what a clone exports as parley/realtime', async () => {
