@@ -34,27 +34,28 @@ const ON_INSTALLED =
   /^integration\/(installed-postgres\/|prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync))/;
 
 /**
- * A file belongs to the first shard that owns it. The shards start in this order: those that take longest come first,
- * so that no process is left alone at the end. `--times` shows how long they take.
+ * A file belongs to the first shard that owns it. The shards that take longest start first, so that no process is left
+ * alone at the end: `seconds` is how long each takes beside the others (`--times`).
  */
-const SHARDS: { name: string; owns: (file: string) => boolean }[] = [
+const SHARDS: { name: string; seconds: number; owns: (file: string) => boolean }[] = [
   {
     name: 'kills',
+    seconds: 190,
     owns: (file) =>
       /^(chaos\/(kill|irc|ownership)|integration\/(examples|main\/(archive|dead-letters|cli\/verify)))/.test(file),
   },
-  { name: 'faults', owns: (file) => /^(chaos|integration\/main\/cli\/policy-decisions)/.test(file) },
-  { name: 'starts', owns: (file) => file.startsWith('integration/main/') },
-  { name: 'stack', owns: (file) => file.startsWith('integration/stack/') },
-  { name: 'brokers', owns: (file) => /^integration\/(amqp|client|deploy|packages)\//.test(file) },
-  { name: 'programs', owns: (file) => /^(integration\/infrastructure|property\/fuzz)\//.test(file) },
-  { name: 'integrations', owns: (file) => /^integration\/(grpc|kafka|webhooks)\//.test(file) },
-  { name: 'pages', owns: (file) => file.startsWith('web/') },
-  { name: 'edges', owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
-  { name: 'stories', owns: (file) => /^(bench|property|integration\/relay)\//.test(file) },
-  { name: 'others', owns: (file) => !/^integration\/(installed-postgres|prisma)\//.test(file) },
-  { name: INSTALLED, owns: (file) => file.startsWith('integration/installed-postgres/') },
-  { name: 'stores', owns: () => true },
+  { name: 'faults', seconds: 190, owns: (file) => /^(chaos|integration\/main\/cli\/policy-decisions)/.test(file) },
+  { name: 'starts', seconds: 340, owns: (file) => file.startsWith('integration/main/') },
+  { name: 'stack', seconds: 330, owns: (file) => file.startsWith('integration/stack/') },
+  { name: 'brokers', seconds: 260, owns: (file) => /^integration\/(amqp|client|deploy|packages)\//.test(file) },
+  { name: 'programs', seconds: 130, owns: (file) => /^(integration\/infrastructure|property\/fuzz)\//.test(file) },
+  { name: 'integrations', seconds: 160, owns: (file) => /^integration\/(grpc|kafka|webhooks)\//.test(file) },
+  { name: 'pages', seconds: 70, owns: (file) => file.startsWith('web/') },
+  { name: 'edges', seconds: 180, owns: (file) => /^(unit\/(adapters|contract|policy)|support)\//.test(file) },
+  { name: 'stories', seconds: 120, owns: (file) => /^(bench|property|integration\/relay)\//.test(file) },
+  { name: 'others', seconds: 220, owns: (file) => !/^integration\/(installed-postgres|prisma)\//.test(file) },
+  { name: INSTALLED, seconds: 90, owns: (file) => file.startsWith('integration/installed-postgres/') },
+  { name: 'stores', seconds: 80, owns: () => true },
 ];
 
 const { values, positionals } = parseArgs({
@@ -82,12 +83,15 @@ async function runAll(): Promise<ShardOutcome[]> {
   // Once for all of them, who would each do it.
   const missing = ensureRabbitmq();
   if (missing !== undefined) return [{ ...nothing(), failed: [missing] }];
-  const waiting = SHARDS.map(({ name }) => ({
-    name,
-    files: testFiles((file) =>
-      name === INSTALLED ? ON_INSTALLED.test(file) : SHARDS.find(({ owns }) => owns(file))?.name === name,
-    ),
-  })).filter(({ files }) => files.length > 0);
+  const longestFirst = [...SHARDS].sort((a, b) => b.seconds - a.seconds);
+  const waiting = longestFirst
+    .map(({ name }) => ({
+      name,
+      files: testFiles((file) =>
+        name === INSTALLED ? ON_INSTALLED.test(file) : SHARDS.find(({ owns }) => owns(file))?.name === name,
+      ),
+    }))
+    .filter(({ files }) => files.length > 0);
   const options = {
     silenceLimitMs: Number(values.silence) * MS_PER_SECOND,
     stopping: interruption.signal,
