@@ -478,7 +478,7 @@ describe('Realtime on a real broker, database and worker', function () {
     await later.connect();
     later.send({ t: 'watch', userIds: [bob] });
     b.send({ t: 'active' });
-    await b.command('stays hidden', 'user.upsert', undefined, { displayName: 'Robert' });
+    await b.command('stays-hidden', 'user.upsert', undefined, { displayName: 'Robert' });
     expect(later.frames.some(({ t }) => t === 'presence')).to.equal(false);
     // From now on those who watch may be told at any time.
     await b.command('shows', 'user.upsert', undefined, { presence: 'shared' });
