@@ -115,7 +115,7 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
         dispatch.reset();
         delivered = 0;
         const count = RATE * PHASE_SECONDS;
-        const prefix = `${round}-${variant}-`;
+        const prefix = `${round}-${variant.replace(' ', '-')}-`;
         await load.run(workload.messages(count, prefix), RATE, stopping, (id, due) => dispatch.sent(id, due));
         await dispatch.wait(count, stopping);
         if (round > 0) {
