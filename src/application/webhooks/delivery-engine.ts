@@ -19,7 +19,7 @@ const LOOK_INTERVAL_MS = 20;
 /** How often the counts are read for the metrics. */
 const COUNT_INTERVAL_MS = 5_000;
 /** How often rows of deleted webhooks are deleted. */
-const CLEAN_INTERVAL_MS = 10_000;
+const CLEAN_INTERVAL_MS = 60_000;
 /**
  * Maximum number of requests at a time for all endpoints together. Above it, each endpoint still has one, so that slow
  * endpoints cannot take all places.

@@ -65,7 +65,10 @@ export type Replay =
   /** The events of a chat from this sequence on, delivered before or not. */
   | { what: 'chat'; chatId: string; fromSequence: number };
 
-/** Maximum number of events of one replay. */
+/** Maximum number of secrets of a webhook that sign at the same time. */
+export const SECRETS_MAX = 10;
+
+/** Maximum number of events of one replay. With as many waiting events, nothing is replayed. */
 export const REPLAY_MAX = 10_000;
 
 export type Replayed =
@@ -75,7 +78,8 @@ export type Replayed =
       /** The sequence with which a further replay goes on. Null: that was all. */
       nextSequence: number | null;
     }
-  | { outcome: 'unknown-webhook' };
+  | { outcome: 'unknown-webhook' }
+  | { outcome: 'too-many-waiting' };
 
 /** For REST and the command line. */
 export interface WebhookAdministration {
@@ -83,10 +87,10 @@ export interface WebhookAdministration {
   list(tenantId: string | null): Promise<WebhookStatus[]>;
   find(key: WebhookKey): Promise<WebhookStatus | null>;
   /**
-   * Stores a new secret. The present ones expire after `overlapMs`, unless they expire earlier. False if there is no
-   * such webhook.
+   * Stores a new secret. The present ones expire after `overlapMs`, unless they expire earlier. `too-many`: as many as
+   * `SECRETS_MAX` would sign besides; an overlap of 0 ends them.
    */
-  addSecret(key: WebhookKey, secret: string, overlapMs: number): Promise<boolean>;
+  addSecret(key: WebhookKey, secret: string, overlapMs: number): Promise<'added' | 'unknown-webhook' | 'too-many'>;
   /** Parked events first, then waiting ones, by partition and position, after a place of the same list. */
   deliveries(
     key: WebhookKey,
@@ -156,6 +160,7 @@ export type Settlement =
   /** The endpoint answered 410. */
   | { outcome: 'gone'; key: LaneKey; position: number; revision: number };
 
+/** Events are counted up to 100,000. */
 export interface DeliveryCounts {
   waiting: number;
   parked: number;

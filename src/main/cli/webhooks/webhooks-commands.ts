@@ -1,6 +1,11 @@
 import { PrismaWebhookAdministration } from '../../../adapters/stores/prisma/webhooks/prisma-webhook-administration.js';
 import type { WebhookKey } from '../../../application/ports/store/command-store.js';
-import type { Replay, WebhookAdministration, WebhookStatus } from '../../../application/ports/store/webhooks.js';
+import {
+  REPLAY_MAX,
+  type Replay,
+  type WebhookAdministration,
+  type WebhookStatus,
+} from '../../../application/ports/store/webhooks.js';
 import { stateOf } from '../../../application/webhooks/webhook-state.js';
 import { StartupError } from '../../../infrastructure/process/startup-error.js';
 import { withCommandDatabase } from '../command-database.js';
@@ -86,6 +91,8 @@ export async function runWebhooksReplay(webhookId: string, request: ReplayReques
     const key = { tenantId: request.tenant, webhookId };
     const replayed = await webhooks.replay(key, replay);
     if (replayed.outcome === 'unknown-webhook') throw unknown(key);
+    if (replayed.outcome === 'too-many-waiting')
+      throw new StartupError([`${REPLAY_MAX} events of the webhook wait already`]);
     const { events, nextSequence } = replayed;
     console.log(`due: ${counted(events, 'event')}`);
     if (nextSequence !== null) console.log(`more: --from-sequence ${nextSequence}`);

@@ -2,7 +2,13 @@
 import { expect } from 'chai';
 import { PrismaWebhookAdministration } from '../../../../src/adapters/stores/prisma/webhooks/prisma-webhook-administration.js';
 import { PrismaWebhookDeliveries } from '../../../../src/adapters/stores/prisma/webhooks/prisma-webhook-deliveries.js';
-import type { DueLane, OwnedPartition, Settlement } from '../../../../src/application/ports/store/webhooks.js';
+import {
+  type DueLane,
+  type OwnedPartition,
+  REPLAY_MAX,
+  SECRETS_MAX,
+  type Settlement,
+} from '../../../../src/application/ports/store/webhooks.js';
 import { DEFAULT_SCHEDULE } from '../../../../src/application/webhooks/retry-schedule.js';
 import { openPrismaStore, type PrismaHarness } from '../prisma-harness.js';
 
@@ -77,6 +83,31 @@ describe('The deliveries of webhooks in PostgreSQL', () => {
     while (await deliveries.takeBacklog(OWNED));
     expect(await administration.find(KEY)).to.include({ waiting: 0, hasBacklog: false });
     expect(await deliveries.due([0], 4)).to.deep.equal([]);
+  });
+
+  it('lets a limited number of secrets overlap', async () => {
+    for (let number = 0; number < SECRETS_MAX; number += 1)
+      expect(await administration.addSecret(KEY, `whsec_${number}`, 60_000)).to.equal('added');
+    expect(await administration.addSecret(KEY, 'whsec_more', 60_000)).to.equal('too-many');
+    expect(await administration.find(KEY)).to.include({ secrets: SECRETS_MAX });
+    expect(await administration.addSecret(KEY, 'whsec_only', 0)).to.equal('added');
+    await log(1, 1);
+    await deliveries.take(OWNED, 0, 1);
+    expect((await due()).secrets).to.deep.equal(['whsec_only']);
+    expect(await administration.addSecret({ ...KEY, tenantId: 'other' }, 'whsec_x', 0)).to.equal('unknown-webhook');
+  });
+
+  it('replays no more while many events wait, and every event of a chat that has moved', async () => {
+    await log(1, REPLAY_MAX);
+    // Until here the chat was in partition 7, and its last event is in partition 0.
+    await store.database.$executeRaw`UPDATE chat_events SET partition = 7`;
+    await log(REPLAY_MAX + 1, REPLAY_MAX + 1);
+    const replay = (fromSequence: number) => administration.replay(KEY, { what: 'chat', chatId: CHAT, fromSequence });
+    expect(await replay(1)).to.deep.equal({ outcome: 'done', events: REPLAY_MAX, nextSequence: REPLAY_MAX + 1 });
+    expect(await replay(REPLAY_MAX + 1)).to.deep.equal({ outcome: 'too-many-waiting' });
+    await store.database.$executeRaw`DELETE FROM webhook_deliveries WHERE position = 1`;
+    expect(await replay(REPLAY_MAX + 1)).to.deep.equal({ outcome: 'done', events: 1, nextSequence: null });
+    expect((await deliveries.counts()).waiting).to.equal(REPLAY_MAX);
   });
 
   it('gives a webhook nothing that was committed before it was created', async () => {

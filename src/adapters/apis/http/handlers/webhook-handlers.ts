@@ -1,7 +1,12 @@
 /** Webhooks: commands, and what no command may contain or is about deliveries. */
 import type { AdministrationPolicy, AdministrativeAction } from '../../../../application/policy/administration.js';
 import type { Caller } from '../../../../application/ports/queries/chat-queries.js';
-import type { WebhookAdministration, WebhookStatus } from '../../../../application/ports/store/webhooks.js';
+import {
+  REPLAY_MAX,
+  SECRETS_MAX,
+  type WebhookAdministration,
+  type WebhookStatus,
+} from '../../../../application/ports/store/webhooks.js';
 import { newSecret } from '../../../../application/webhooks/signature.js';
 import { stateOf } from '../../../../application/webhooks/webhook-state.js';
 import type { RestOperationName } from '../../../../contract/rest/operations.js';
@@ -91,7 +96,12 @@ export function webhookHandlers(
         const { overlapSeconds = SECRET_OVERLAP_DEFAULT_SECONDS } = parsed.data;
         const secret = newSecret();
         const key = { tenantId: caller.tenantId, webhookId: path.webhookId };
-        if (!(await store.addSecret(key, secret, overlapSeconds * 1_000))) return notFound();
+        const outcome = await store.addSecret(key, secret, overlapSeconds * 1_000);
+        if (outcome === 'unknown-webhook') return notFound();
+        if (outcome === 'too-many')
+          return problemAnswer('limit_reached', {
+            detail: `at most ${SECRETS_MAX} secrets of a webhook overlap; with overlapSeconds 0 the present ones end`,
+          });
         return { status: 201, body: { secret, overlapSeconds } };
       });
     },
@@ -132,6 +142,8 @@ export function webhookHandlers(
             : ({ what: 'chat', chatId, fromSequence } as const);
         const replayed = await store.replay(key, what);
         if (replayed.outcome === 'unknown-webhook') return notFound();
+        if (replayed.outcome === 'too-many-waiting')
+          return problemAnswer('limit_reached', { detail: `${REPLAY_MAX} events of the webhook wait already` });
         return ok({ events: replayed.events, nextSequence: replayed.nextSequence });
       });
     },

@@ -7,6 +7,7 @@ import {
   REPLAY_MAX,
   type Replay,
   type Replayed,
+  SECRETS_MAX,
   type WebhookAdministration,
   type WebhookStatus,
 } from '../../../../application/ports/store/webhooks.js';
@@ -25,6 +26,13 @@ interface StatusRow extends WebhookRow, Omit<EndpointState, 'failingSince' | 'no
   oldestAt: number | null;
   parked: number;
   hasBacklog: boolean;
+}
+
+interface ReplayRow {
+  isKnown: boolean;
+  isFull: boolean;
+  events: number;
+  nextSequence: number | null;
 }
 
 const asDate = (milliseconds: number | null) => (milliseconds === null ? null : new Date(milliseconds));
@@ -48,16 +56,22 @@ export class PrismaWebhookAdministration implements WebhookAdministration {
     return (await this.statuses(isKey(key)))[0] ?? null;
   }
 
-  async addSecret(key: WebhookKey, secret: string, overlapMs: number): Promise<boolean> {
-    const rows = await this.database.$queryRaw<{ added: number }[]>`
+  async addSecret(key: WebhookKey, secret: string, overlapMs: number) {
+    const isLive = Prisma.sql`${overlapMs}::float8 > 0 AND (z.expires_at IS NULL OR z.expires_at > now())`;
+    const [row] = await this.database.$queryRaw<{ isAllowed: boolean }[]>`
       WITH known AS (SELECT number FROM webhooks w WHERE ${isKey(key)}),
+      allowed AS MATERIALIZED (
+        SELECT number FROM known k
+        WHERE (SELECT count(*) FROM webhook_secrets z WHERE z.webhook = k.number AND ${isLive}) < ${SECRETS_MAX}::int4),
+      ended AS (DELETE FROM webhook_secrets z USING allowed k WHERE z.webhook = k.number AND NOT (${isLive})),
       older AS (
         UPDATE webhook_secrets z SET expires_at = LEAST(z.expires_at, now() + ${overlapMs}::float8 * interval '1 millisecond')
-        FROM known k WHERE z.webhook = k.number),
+        FROM allowed k WHERE z.webhook = k.number AND ${isLive}),
       added AS (
-        INSERT INTO webhook_secrets (webhook, secret, created_at) SELECT number, ${secret}, now() FROM known)
-      SELECT 1 AS added FROM known`.catch(rethrow);
-    return rows.length === 1;
+        INSERT INTO webhook_secrets (webhook, secret, created_at) SELECT number, ${secret}, now() FROM allowed)
+      SELECT EXISTS (SELECT FROM allowed) AS "isAllowed" FROM known`.catch(rethrow);
+    if (row === undefined) return 'unknown-webhook';
+    return row.isAllowed ? 'added' : 'too-many';
   }
 
   async deliveries(
@@ -105,12 +119,19 @@ export class PrismaWebhookAdministration implements WebhookAdministration {
             SELECT * FROM chat_events e WHERE e.chat_id = ${replay.chatId}::uuid AND e.sequence >= ${replay.fromSequence}::int8
               AND e.partition >= 0 ORDER BY e.sequence LIMIT ${REPLAY_MAX + 1}::int4) e ON ${wantsType()}
           WHERE ${isKey(key)}`;
+    // A chat that has moved has events in two partitions.
+    const inOrder = replay.what === 'parked' ? Prisma.sql`partition, position` : Prisma.sql`sequence`;
     const [, rows] = await this.database
       .$transaction([
         lock,
-        this.database.$queryRaw<{ isKnown: boolean; events: number; nextSequence: number | null }[]>`
-          WITH all_chosen AS MATERIALIZED (${chosen}),
-          chosen AS MATERIALIZED (SELECT * FROM all_chosen ORDER BY partition, position LIMIT ${REPLAY_MAX}::int4),
+        this.database.$queryRaw<ReplayRow[]>`
+          WITH waiting AS MATERIALIZED (
+            SELECT count(*) >= ${REPLAY_MAX}::int4 AS is_full FROM (
+              SELECT 1 FROM webhook_deliveries d JOIN webhooks w ON w.number = d.webhook
+              WHERE ${isKey(key)} AND d.code IS NULL LIMIT ${REPLAY_MAX}::int4) d),
+          all_chosen AS MATERIALIZED (${chosen}),
+          chosen AS MATERIALIZED (
+            SELECT * FROM all_chosen WHERE NOT (SELECT is_full FROM waiting) ORDER BY ${inOrder} LIMIT ${REPLAY_MAX}::int4),
           unparked AS (
             UPDATE webhook_deliveries d SET code = NULL, attempts = 0, parked_at = NULL FROM chosen c
             WHERE d.webhook = c.number AND d.partition = c.partition AND d.position = c.position AND d.code IS NOT NULL),
@@ -123,12 +144,13 @@ export class PrismaWebhookAdministration implements WebhookAdministration {
             SELECT DISTINCT number, partition, COALESCE(chat_id::text, actor_id), now() FROM chosen
             ON CONFLICT (webhook, partition, lane) DO UPDATE SET next_at = EXCLUDED.next_at, attempts = 0, code = NULL,
               first_failed_at = NULL, failed_at = NULL)
-          SELECT EXISTS (SELECT FROM webhooks w WHERE ${isKey(key)}) AS "isKnown", (SELECT count(*) FROM chosen)::float8 AS events,
+          SELECT EXISTS (SELECT FROM webhooks w WHERE ${isKey(key)}) AS "isKnown", (SELECT is_full FROM waiting) AS "isFull", (SELECT count(*) FROM chosen)::float8 AS events,
             (SELECT min(a.sequence) FROM all_chosen a WHERE a.sequence > (SELECT max(c.sequence) FROM chosen c))::float8 AS "nextSequence"`,
       ])
       .catch(rethrow);
     const [done] = rows;
     if (done === undefined || !done.isKnown) return { outcome: 'unknown-webhook' };
+    if (done.isFull) return { outcome: 'too-many-waiting' };
     const nextSequence = replay.what === 'chat' ? done.nextSequence : null;
     return { outcome: 'done', events: done.events, nextSequence };
   }

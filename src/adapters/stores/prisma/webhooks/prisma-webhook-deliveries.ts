@@ -28,6 +28,8 @@ const SUCCESS_NOTED_EVERY_MS = 5_000;
 /** A webhook with so many parked events is paused: its endpoint refuses everything. */
 const PARKED_MAX = 10_000;
 const TOO_MANY_PARKED = 'too-many-parked';
+/** Up to this number, waiting and parked events are counted. */
+const COUNTED_MAX = 100_000;
 /** Rows that one call of `clean` deletes of each table. */
 const CLEANED_MAX = 5_000;
 
@@ -219,16 +221,20 @@ export class PrismaWebhookDeliveries implements WebhookDeliveries {
   async counts(): Promise<DeliveryCounts> {
     const [row] = await this.database.$queryRaw<DeliveryCounts[]>`
       SELECT
-        (SELECT count(*) FROM webhook_deliveries WHERE code IS NULL)::float8 AS waiting,
-        (SELECT count(*) FROM webhook_deliveries WHERE code IS NOT NULL)::float8 AS parked,
+        (SELECT count(*) FROM (
+          SELECT 1 FROM webhook_deliveries WHERE code IS NULL LIMIT ${COUNTED_MAX}::int4) d)::float8 AS waiting,
+        (SELECT count(*) FROM (
+          SELECT 1 FROM webhook_deliveries WHERE code IS NOT NULL LIMIT ${COUNTED_MAX}::int4) d)::float8 AS parked,
         count(*) FILTER (WHERE w.is_enabled AND (COALESCE(s.is_paused, false)
           OR s.gone_revision IS NOT DISTINCT FROM w.revision OR NOT EXISTS (
             SELECT FROM webhook_secrets z WHERE z.webhook = w.number AND (z.expires_at IS NULL OR z.expires_at > now()))))::float8 AS paused,
         count(*) FILTER (WHERE w.is_enabled AND COALESCE(s.failures, 0) >= ${ENDPOINT_FAILURES_MAX}::int4)::float8 AS failing,
-        COALESCE((SELECT max(extract(epoch FROM now() - e.at)) FROM (
-          SELECT DISTINCT ON (d.webhook, d.partition) d.partition, d.position FROM webhook_deliveries d WHERE d.code IS NULL
-          ORDER BY d.webhook, d.partition, d.position) o
-          JOIN chat_events e ON e.partition = o.partition AND e.position = o.position), 0)::float8 AS "oldestSeconds"
+        COALESCE((SELECT max(extract(epoch FROM now() - e.at)) FROM webhooks o
+          JOIN event_cursors c ON c.name = ${WEBHOOK_CONSUMER}
+          CROSS JOIN LATERAL (
+            SELECT d.partition, d.position FROM webhook_deliveries d
+            WHERE d.webhook = o.number AND d.partition = c.partition AND d.code IS NULL ORDER BY d.position LIMIT 1) d
+          JOIN chat_events e ON e.partition = d.partition AND e.position = d.position), 0)::float8 AS "oldestSeconds"
       FROM webhooks w LEFT JOIN webhook_endpoints s ON s.webhook = w.number`.catch(rethrow);
     return row ?? { waiting: 0, parked: 0, paused: 0, failing: 0, oldestSeconds: 0 };
   }
