@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import amqp from 'amqplib';
 import { openDatabase } from '../../src/adapters/stores/prisma/prisma-database.js';
 import { PrismaLiveReaders } from '../../src/adapters/stores/prisma/prisma-live-readers.js';
-import { LIVE_READER_HEARTBEAT_MS } from '../../src/application/ports/store/live-readers.js';
+import { LIVE_READER_HEARTBEAT_MS } from '../../src/application/ports/store/log/live-readers.js';
 import { liveQueue, names } from '../../src/contract/messages/topology.js';
 import { type BenchOptions, LIVE_TITLE } from '../options.js';
 import type { PrivateServices } from '../running/private-services.js';

@@ -9,8 +9,8 @@ import type {
   LogConsumer,
   Overtaken,
 } from '../../src/application/ports/log-consumer.js';
-import type { EventCursors } from '../../src/application/ports/store/event-cursors.js';
-import type { FollowedLog } from '../../src/application/ports/store/followed-log.js';
+import type { EventCursors } from '../../src/application/ports/store/log/event-cursors.js';
+import type { FollowedLog } from '../../src/application/ports/store/log/followed-log.js';
 import { Relay } from '../../src/application/relay/relay.js';
 import type { RelayObserver } from '../../src/application/relay/relay-observer.js';
 import { realTime, type Time } from '../../src/application/runtime/time.js';

@@ -1,6 +1,6 @@
 /** The relay's metrics, by the OpenTelemetry API. docs/metrics.md explains each. */
 import type { Meter } from '@opentelemetry/api';
-import type { CursorState } from '../../application/ports/store/event-cursors.js';
+import type { CursorState } from '../../application/ports/store/log/event-cursors.js';
 import type { RelayObserver } from '../../application/relay/relay-observer.js';
 
 export class RelayMetrics implements RelayObserver {

@@ -4,7 +4,7 @@
  */
 
 import { EventPublisher, type PublisherDeps } from '../outbox/event-publisher.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
+import type { LoggedEvent } from '../ports/store/log/event-log.js';
 import type { PartitionRegistry } from '../ports/store/partition-registry.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import type { Time } from '../runtime/time.js';

@@ -1,5 +1,5 @@
 /** What operators do about log consumers. A relay need not run meanwhile; those that run notice within a second. */
-import type { CursorState, EventCursors, ParkedEvent } from '../ports/store/event-cursors.js';
+import type { CursorState, EventCursors, ParkedEvent } from '../ports/store/log/event-cursors.js';
 
 /** Maximum number of parked events that are listed. */
 export const PARKED_LISTED_MAX = 1_000;

@@ -9,7 +9,7 @@
 
 import { AudienceReader } from '../policy/chat-audience.js';
 import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
-import type { EventLog, LoggedEvent } from '../ports/store/event-log.js';
+import type { EventLog, LoggedEvent } from '../ports/store/log/event-log.js';
 import type { EventChannel, EventSink, PublishOutcome } from '../ports/transport/transport.js';
 import type { WorkerLog, WorkerObserver } from '../ports/worker-observer.js';
 import { Backoff } from '../runtime/backoff.js';

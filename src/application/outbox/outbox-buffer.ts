@@ -3,7 +3,7 @@
  * log by position.
  */
 import { METADATA_MAX_BYTES } from '../../contract/messages/text.js';
-import type { EventLog, LoggedEvent } from '../ports/store/event-log.js';
+import type { EventLog, LoggedEvent } from '../ports/store/log/event-log.js';
 
 /** Maximum number of committed events of a partition in memory. Above this, events are read from the log. */
 export const MEMORY_EVENTS_MAX = 4096;

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { CHANGES_AUDIENCE } from '../../domain/event.js';
 import type { AudienceReader, ChatAudience } from '../policy/chat-audience.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
+import type { LoggedEvent } from '../ports/store/log/event-log.js';
 
 /**
  * Maximum number of cached member ids per partition, over all chats. It bounds the memory, not the number of

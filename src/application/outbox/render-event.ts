@@ -6,7 +6,7 @@ import { type CloudEvent, EVENT_CONTENT_TYPE } from '../../contract/messages/eve
 import { contentSequence } from '../../domain/event.js';
 import type { Message } from '../../domain/message.js';
 import type { ChatAudience } from '../policy/chat-audience.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
+import type { LoggedEvent } from '../ports/store/log/event-log.js';
 import type { OutgoingEvent } from '../ports/transport/transport.js';
 
 export { EVENT_CONTENT_TYPE };

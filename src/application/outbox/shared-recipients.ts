@@ -1,4 +1,4 @@
-import type { ChatMembers, EventLog } from '../ports/store/event-log.js';
+import type { ChatMembers, EventLog } from '../ports/store/log/event-log.js';
 import type { Time } from '../runtime/time.js';
 
 /** A reading takes no further publisher's chats when it would have more than this. It bounds the rows of one result. */

@@ -4,7 +4,7 @@
  */
 import { firstVisibleSequence } from '../../domain/chat.js';
 import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
-import type { ChatMembers, EventLog } from '../ports/store/event-log.js';
+import type { ChatMembers, EventLog } from '../ports/store/log/event-log.js';
 import { viewersAmong, viewingAsksForProfiles } from './view-chat.js';
 
 export interface ChatAudience {

@@ -9,7 +9,7 @@ import { DEFAULT_USER_KIND, type User } from '../../domain/user.js';
 import type { ActorAttributes, PolicyAttributes, PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import type { Caller, ChatQueries, ChatTraits, ChatView, VisibleChats } from '../ports/queries/chat-queries.js';
 import type { DecisionLog } from '../ports/store/decision-log.js';
-import type { ChatMember, ChatMembers } from '../ports/store/event-log.js';
+import type { ChatMember, ChatMembers } from '../ports/store/log/event-log.js';
 import { withCallerAttributes } from './attributes/caller-attributes.js';
 import { chosenClaims } from './attributes/gather.js';
 import { RefusedQueries } from './decisions/refused-queries.js';

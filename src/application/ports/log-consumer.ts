@@ -3,8 +3,8 @@
  * partition in position order, at least once, from one relay at a time. docs/relay.md is the recipe for a new consumer.
  */
 import type { CloudEvent } from '../../contract/messages/events.js';
-import type { LoggedEvent } from './store/event-log.js';
-import type { MessageText } from './store/followed-log.js';
+import type { LoggedEvent } from './store/log/event-log.js';
+import type { MessageText } from './store/log/followed-log.js';
 
 /** Where a new consumer starts. A time: at the first event at or after it. */
 export type StartAt = 'now' | 'beginning' | Date;

@@ -3,7 +3,7 @@ import { asSeenFrom } from '../../domain/event.js';
 import { type ChatViewing, fingerprintOf } from '../policy/view-chat.js';
 import type { Caller, ChatView } from '../ports/queries/chat-queries.js';
 import type { Cut, EventsInRanges, LostChat, SyncedChat, SyncLog, SyncWindow } from '../ports/queries/sync-log.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
+import type { LoggedEvent } from '../ports/store/log/event-log.js';
 import {
   type Candidate,
   type Entry,

@@ -9,8 +9,8 @@ import { audienceOf, type ChatAudience } from '../policy/chat-audience.js';
 import { viewingAsksForProfiles } from '../policy/view-chat.js';
 import type { PolicyDecisionPoint } from '../ports/policy-decision-point.js';
 import type { ChatQueries } from '../ports/queries/chat-queries.js';
-import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../ports/store/event-log.js';
-import { type FollowedLog, isAfter } from '../ports/store/followed-log.js';
+import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../ports/store/log/event-log.js';
+import { type FollowedLog, isAfter } from '../ports/store/log/followed-log.js';
 
 /** Number of events that one read of a chat's past covers. */
 export const REPLAY_READ_MAX = 256;

@@ -9,9 +9,9 @@
  */
 import { renderEvent } from '../outbox/render-event.js';
 import type { DeliveredEvent, DeliveredText, LogConsumer } from '../ports/log-consumer.js';
-import type { EventCursors, OwnedCursor, ParkedPlace } from '../ports/store/event-cursors.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
-import { type FollowedLog, type LoggedText, type LogStretch, toLoggedText } from '../ports/store/followed-log.js';
+import type { EventCursors, OwnedCursor, ParkedPlace } from '../ports/store/log/event-cursors.js';
+import type { LoggedEvent } from '../ports/store/log/event-log.js';
+import { type FollowedLog, type LoggedText, type LogStretch, toLoggedText } from '../ports/store/log/followed-log.js';
 import type { WorkerLog } from '../ports/worker-observer.js';
 import { Backoff } from '../runtime/backoff.js';
 import type { Failpoints, RelayStep } from '../runtime/failpoints.js';

@@ -4,7 +4,7 @@
  */
 
 import type { LogConsumer } from '../ports/log-consumer.js';
-import type { CursorState, HeldCursor } from '../ports/store/event-cursors.js';
+import type { CursorState, HeldCursor } from '../ports/store/log/event-cursors.js';
 import { AudienceThen, type AudienceThenDeps } from './audience-then.js';
 import { Follower, type FollowerDeps, IMPORTED_CHATS } from './follower.js';
 

@@ -21,7 +21,7 @@ import {
   webhookKey,
 } from '../ports/store/command-store.js';
 import type { DecisionRecord } from '../ports/store/decision-record.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
+import type { LoggedEvent } from '../ports/store/log/event-log.js';
 import { MessageState } from './message-state.js';
 
 /** The command that caused an event. */

@@ -2,8 +2,8 @@
 import { isOfChat } from '../../contract/messages/chatless-events.js';
 import type { CloudEvent } from '../../contract/messages/events.js';
 import { renderEvent } from '../outbox/render-event.js';
-import type { LoggedEvent } from '../ports/store/event-log.js';
-import type { FollowedLog } from '../ports/store/followed-log.js';
+import type { LoggedEvent } from '../ports/store/log/event-log.js';
+import type { FollowedLog } from '../ports/store/log/followed-log.js';
 import type { ConnectedUsers } from '../ports/store/webhooks.js';
 import { AudienceThen, type AudienceThenDeps } from '../relay/audience-then.js';
 

@@ -1,6 +1,6 @@
 /** Fills the search index. Part of a worker, or the role `indexer`. */
 import { realTime } from '../../application/runtime/time.js';
-import { relayParts } from './relay-parts.js';
+import { relayParts } from './relay/relay-parts.js';
 import type { RoleContext, RoleParts } from './role.js';
 
 /**

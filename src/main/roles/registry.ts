@@ -6,7 +6,7 @@ import { api } from './api.js';
 import { gateway } from './gateway.js';
 import { grpc } from './grpc.js';
 import { indexer } from './indexer.js';
-import { relay } from './relay.js';
+import { relay } from './relay/relay.js';
 import type { Role } from './role.js';
 import { worker } from './worker.js';
 

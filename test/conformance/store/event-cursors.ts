@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { StartAt } from '../../../src/application/ports/log-consumer.js';
-import type { HeldCursor } from '../../../src/application/ports/store/event-cursors.js';
+import type { HeldCursor } from '../../../src/application/ports/store/log/event-cursors.js';
 import { aChatWithMessages, later, Owner, PARTITIONS } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 

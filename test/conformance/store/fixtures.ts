@@ -11,7 +11,7 @@ import {
   type StoreErrorKind,
   type UserWrite,
 } from '../../../src/application/ports/store/command-store.js';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import type { TakenPartition } from '../../../src/application/ports/store/partition-registry.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';
 import type { Chat, Member, Metadata } from '../../../src/domain/chat.js';

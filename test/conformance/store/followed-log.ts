@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import type { DomainEvent } from '../../../src/domain/event.js';
 import { eraseMessage, type Message } from '../../../src/domain/message.js';
 import { AT, aChatWithMessages, anEvent, later, Owner } from './fixtures.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import { AT, aChatWithMessages, anEvent, later, Owner } from './fixtures.js';
 import type { OpenStore, StoreHarness } from './store-conformance.js';
 

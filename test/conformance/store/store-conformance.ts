@@ -9,10 +9,10 @@ import type { SyncLog } from '../../../src/application/ports/queries/sync-log.js
 import type { ApiKeys } from '../../../src/application/ports/store/api-keys.js';
 import type { CommandStore } from '../../../src/application/ports/store/command-store.js';
 import type { DecisionLog } from '../../../src/application/ports/store/decision-log.js';
-import type { EventCursors } from '../../../src/application/ports/store/event-cursors.js';
-import type { EventLog } from '../../../src/application/ports/store/event-log.js';
-import type { FollowedLog } from '../../../src/application/ports/store/followed-log.js';
-import type { LiveReaders } from '../../../src/application/ports/store/live-readers.js';
+import type { EventCursors } from '../../../src/application/ports/store/log/event-cursors.js';
+import type { EventLog } from '../../../src/application/ports/store/log/event-log.js';
+import type { FollowedLog } from '../../../src/application/ports/store/log/followed-log.js';
+import type { LiveReaders } from '../../../src/application/ports/store/log/live-readers.js';
 import type { PartitionRegistry } from '../../../src/application/ports/store/partition-registry.js';
 import type { StoreCapabilities } from '../../../src/application/ports/store/store-capabilities.js';
 import type { TokenRevocations } from '../../../src/application/ports/store/token-revocations.js';

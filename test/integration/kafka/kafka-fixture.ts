@@ -5,7 +5,7 @@ import { KafkaConsumer } from '../../../src/adapters/sinks/kafka/kafka-consumer.
 import { KafkajsClient, type KafkajsSettings } from '../../../src/adapters/sinks/kafka/kafkajs-client.js';
 import { type RecordFormat, structured } from '../../../src/adapters/sinks/kafka/record-format.js';
 import { eventId } from '../../../src/application/outbox/render-event.js';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import { faultsOfTopic } from '../../support/kafka-ledger.js';
 import type { RelayHarness } from '../../support/relay-harness.js';
 import type { KafkaMock } from '../../support/services/kafka/kafka-mock.js';

@@ -1,7 +1,7 @@
 /** Puts the words of all messages into the search index, as an indexer that has passed the whole log. */
 import type { PrismaClient } from '../../../src/adapters/stores/prisma/generated/client.js';
 import { PrismaSearchIndex } from '../../../src/adapters/stores/prisma/search/prisma-search-index.js';
-import type { OwnedCursor } from '../../../src/application/ports/store/event-cursors.js';
+import type { OwnedCursor } from '../../../src/application/ports/store/log/event-cursors.js';
 import { SEARCH_CONSUMER } from '../../../src/application/search/search-indexer.js';
 import { indexedWords } from '../../../src/domain/search/indexed-words.js';
 

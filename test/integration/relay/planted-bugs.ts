@@ -3,7 +3,7 @@
  * that the scenario's checks report. The relay's tests run them on both stores, `npm run proof -- planted` on the
  * in-memory store.
  */
-import type { EventCursors } from '../../../src/application/ports/store/event-cursors.js';
+import type { EventCursors } from '../../../src/application/ports/store/log/event-cursors.js';
 import type { RelayHarness } from '../../support/relay-harness.js';
 import { crashBeforeDelivery, hole, poison, zombie } from './scenarios.js';
 

@@ -1,6 +1,6 @@
 /** Scenarios of relays. Each returns its faults. Planted bugs replace methods of the ports. */
-import type { OwnedCursor } from '../../../src/application/ports/store/event-cursors.js';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { OwnedCursor } from '../../../src/application/ports/store/log/event-cursors.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import { aChatWithMessages, Owner } from '../../conformance/store/fixtures.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,7 +1,7 @@
 /** Real workers, a real database and a real broker, with a reader of the live feed. */
 import { expect } from 'chai';
 import type { AmqpTransport } from '../../../src/adapters/transports/amqp/amqp-transport.js';
-import type { LiveReaders } from '../../../src/application/ports/store/live-readers.js';
+import type { LiveReaders } from '../../../src/application/ports/store/log/live-readers.js';
 import type { LiveEvent } from '../../../src/application/ports/transport/live-feed.js';
 import { LiveReader } from '../../conformance/transport/live-feed.js';
 import { eventually } from '../../support/eventually.js';

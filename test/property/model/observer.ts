@@ -17,7 +17,7 @@ import type {
   ChatListItem,
   ChatQueries,
 } from '../../../src/application/ports/queries/chat-queries.js';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import type { Member } from '../../../src/domain/chat.js';
 import { type StoreHarness, searchOf } from '../../conformance/store/store-conformance.js';
 import { hidingPolicy } from '../../support/policies/hiding-policy.js';

@@ -6,7 +6,7 @@
 import { renderEvent } from '../../../src/application/outbox/render-event.js';
 import { AudienceReader } from '../../../src/application/policy/chat-audience.js';
 import type { BatchWrites } from '../../../src/application/ports/store/command-store.js';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import { AudienceThen } from '../../../src/application/relay/audience-then.js';
 import type { Chat, HistoryVisibility, Member, Role } from '../../../src/domain/chat.js';
 import type { DomainEvent } from '../../../src/domain/event.js';

@@ -10,7 +10,12 @@ import {
   StoreError,
   type StoreErrorKind,
 } from '../../../src/application/ports/store/command-store.js';
-import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type {
+  ChatMember,
+  ChatMembers,
+  EventLog,
+  LoggedEvent,
+} from '../../../src/application/ports/store/log/event-log.js';
 import type { PartitionRegistry, TakenPartition } from '../../../src/application/ports/store/partition-registry.js';
 import type { Plant } from './simulate.js';
 

@@ -2,7 +2,7 @@
  * The recipients of dispatched events. They are those at the time of publishing, which the ledger does not know.
  * Therefore each copy must match one of the states of the chat from the event on.
  */
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import { mayView } from '../../support/policies/hiding-policy.js';
 
 interface ChatState {

@@ -14,7 +14,7 @@ import {
   type CommandStore,
   StoreError,
 } from '../../../src/application/ports/store/command-store.js';
-import type { EventLog, LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { EventLog, LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import type { PartitionRegistry } from '../../../src/application/ports/store/partition-registry.js';
 import { latency } from './sim-broker.js';
 import { Chance, type SimProcess, type VirtualTime } from './virtual-time.js';

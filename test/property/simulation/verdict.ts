@@ -1,6 +1,6 @@
 /** The ledger of a simulated story: compares commands, receipts, stored state and dispatched events exactly. */
 import type { MemoryTables } from '../../../src/adapters/stores/memory/memory-tables.js';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import type { OutgoingEvent } from '../../../src/application/ports/transport/transport.js';
 import type { IncomingCommand } from '../../../src/contract/messages/delivery.js';
 import type { Receipt } from '../../../src/contract/messages/receipts.js';

@@ -14,7 +14,7 @@ import {
   type CommandStore,
   StoreError,
 } from '../../../src/application/ports/store/command-store.js';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import type { TokenVerifier } from '../../../src/application/ports/token-verifier.js';
 import type { Delivery } from '../../../src/application/ports/transport/transport.js';
 import { NO_OBSERVER } from '../../../src/application/ports/worker-observer.js';

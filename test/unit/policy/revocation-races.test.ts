@@ -10,7 +10,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { LoggedEvent } from '../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../src/application/ports/store/log/event-log.js';
 import type { Role } from '../../../src/domain/chat.js';
 import type { StoreHarness } from '../../conformance/store/store-conformance.js';
 import { openPrismaStore } from '../../integration/prisma/prisma-harness.js';

@@ -13,7 +13,7 @@ import type { MessageSearch } from '../../../application/ports/queries/message-s
 import type { SyncLog } from '../../../application/ports/queries/sync-log.js';
 import type { ApiKeys } from '../../../application/ports/store/api-keys.js';
 import type { DecisionLog } from '../../../application/ports/store/decision-log.js';
-import type { EventLog } from '../../../application/ports/store/event-log.js';
+import type { EventLog } from '../../../application/ports/store/log/event-log.js';
 import type { WebhookAdministration } from '../../../application/ports/store/webhooks.js';
 import type { CommandGateway } from '../../../application/ports/transport/transport.js';
 import { isCommandOperation, type RestOperationName } from '../../../contract/rest/operations.js';

@@ -8,7 +8,7 @@ import {
   type OwnedCursor,
   type ParkedEvent,
   type ParkedPlace,
-} from '../../../application/ports/store/event-cursors.js';
+} from '../../../application/ports/store/log/event-cursors.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
 import { byCodeUnit, type CursorRow, type MemoryTables } from './memory-tables.js';
 

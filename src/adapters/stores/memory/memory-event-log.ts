@@ -1,5 +1,5 @@
 import { userKey } from '../../../application/ports/store/command-store.js';
-import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../application/ports/store/event-log.js';
+import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../application/ports/store/log/event-log.js';
 import type { Member } from '../../../domain/chat.js';
 import { eraseMessage, type Message, messageOfStub } from '../../../domain/message.js';
 import { copy } from './copy.js';

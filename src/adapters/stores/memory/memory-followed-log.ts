@@ -1,10 +1,10 @@
-import type { LoggedEvent } from '../../../application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../application/ports/store/log/event-log.js';
 import {
   type FollowedLog,
   isAfter,
   type LoggedText,
   type LogStretch,
-} from '../../../application/ports/store/followed-log.js';
+} from '../../../application/ports/store/log/followed-log.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../domain/chat.js';
 import { CHANGES_AUDIENCE } from '../../../domain/event.js';
 import { MemoryEventLog, withPresentText } from './memory-event-log.js';

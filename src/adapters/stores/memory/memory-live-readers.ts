@@ -1,4 +1,4 @@
-import type { LiveReaders } from '../../../application/ports/store/live-readers.js';
+import type { LiveReaders } from '../../../application/ports/store/log/live-readers.js';
 import type { MemoryTables } from './memory-tables.js';
 
 /** A reader without a heartbeat for this long is removed. */

@@ -1,4 +1,4 @@
-import type { LiveReaders } from '../../../application/ports/store/live-readers.js';
+import type { LiveReaders } from '../../../application/ports/store/log/live-readers.js';
 import type { PrismaClient } from './generated/client.js';
 import { rethrow } from './store-errors.js';
 

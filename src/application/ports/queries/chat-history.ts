@@ -4,7 +4,7 @@
  */
 import { type Chat, firstVisibleSequence, type Member } from '../../../domain/chat.js';
 import type { Message, MessageRevision } from '../../../domain/message.js';
-import type { LoggedEvent } from '../store/event-log.js';
+import type { LoggedEvent } from '../store/log/event-log.js';
 
 /** What one member may see of one chat's past: everything from that sequence on. */
 export interface VisiblePast {

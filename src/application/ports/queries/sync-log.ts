@@ -3,7 +3,7 @@
  * between.
  */
 
-import type { LoggedEvent } from '../store/event-log.js';
+import type { LoggedEvent } from '../store/log/event-log.js';
 import type { Caller, ChatView, VisibleChats } from './chat-queries.js';
 
 /**

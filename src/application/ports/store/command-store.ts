@@ -14,7 +14,7 @@ import type { User } from '../../../domain/user.js';
 import type { UserChats } from '../../../domain/user-chats.js';
 import type { Webhook } from '../../../domain/webhook.js';
 import type { DecisionRecord } from './decision-record.js';
-import type { LoggedEvent } from './event-log.js';
+import type { LoggedEvent } from './log/event-log.js';
 
 export interface ReceiptKey {
   tenantId: string;

@@ -1,6 +1,6 @@
 /** The words of messages, as the search finds them. The indexer fills it behind the event log. */
 import type { IndexedWords } from '../../../domain/search/indexed-words.js';
-import type { OwnedCursor } from './event-cursors.js';
+import type { OwnedCursor } from './log/event-cursors.js';
 
 export interface IndexedMessage {
   messageId: string;

@@ -1,7 +1,7 @@
 /** One transaction of a batch: load the snapshot, decide the commands, write the result. */
 
 import type { BatchLease, CommandStore } from '../../ports/store/command-store.js';
-import type { LoggedEvent } from '../../ports/store/event-log.js';
+import type { LoggedEvent } from '../../ports/store/log/event-log.js';
 import type { Failpoints } from '../../runtime/failpoints.js';
 import type { Time } from '../../runtime/time.js';
 import type { BatchItem, ItemResult } from '../../snapshot/batch-item.js';

@@ -8,7 +8,7 @@ import {
   rebuildConsumer,
   retryParkedEvents,
 } from '../../../application/operations/log-consumers.js';
-import type { EventCursors } from '../../../application/ports/store/event-cursors.js';
+import type { EventCursors } from '../../../application/ports/store/log/event-cursors.js';
 import type { WebhookDeliveries } from '../../../application/ports/store/webhooks.js';
 import { IMPORTED_CHATS } from '../../../application/relay/follower.js';
 import { DEFAULT_SCHEDULE } from '../../../application/webhooks/retry-schedule.js';

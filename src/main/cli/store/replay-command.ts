@@ -4,7 +4,7 @@ import { PrismaLogReader } from '../../../adapters/stores/prisma/log/prisma-log-
 import { AmqpEventSink, toQueue } from '../../../adapters/transports/amqp/publish/amqp-event-sink.js';
 import { queueExists } from '../../../adapters/transports/amqp/topology/queue-exists.js';
 import { ReplayAborted, type ReplayRange, replayEvents } from '../../../application/operations/replay-events.js';
-import type { LogPart } from '../../../application/ports/store/log-reader.js';
+import type { LogPart } from '../../../application/ports/store/log/log-reader.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { RatePacer } from '../../../infrastructure/process/rate-pacer.js';
 import { rethrowAsStartupError, StartupError } from '../../../infrastructure/process/startup-error.js';

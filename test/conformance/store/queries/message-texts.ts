@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { encodeEvent } from '../../../../src/application/outbox/render-event.js';
-import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/log/event-log.js';
 import { editMessage, eraseMessage, type Message, messageOfStub, stubOf } from '../../../../src/domain/message.js';
 import { everyoneOf } from '../../../unit/application/outbox/audiences.js';
 import { aChat, aMessage, anEvent, created, later, Owner, trickyMetadata } from '../fixtures.js';

@@ -1,6 +1,6 @@
 /** The obvious statements of a search index, each with a bug that tests must see. */
 import type pg from 'pg';
-import type { OwnedCursor } from '../../../../src/application/ports/store/event-cursors.js';
+import type { OwnedCursor } from '../../../../src/application/ports/store/log/event-cursors.js';
 import type { IndexedMessage } from '../../../../src/application/ports/store/search-index.js';
 
 export interface PutBugs {

@@ -17,7 +17,7 @@ import {
   webhookKey,
 } from '../../../../src/application/ports/store/command-store.js';
 import type { DecisionRecord } from '../../../../src/application/ports/store/decision-record.js';
-import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/log/event-log.js';
 import { CommandDecider } from '../../../../src/application/processing/execution/command-decider.js';
 import { snapshotKeysOf } from '../../../../src/application/processing/execution/snapshot-keys.js';
 import { newOrderedId } from '../../../../src/application/runtime/ordered-id.js';

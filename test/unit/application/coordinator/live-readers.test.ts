@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { MemoryLiveReaders } from '../../../../src/adapters/stores/memory/memory-live-readers.js';
 import { WORKER_ALIVE_MS } from '../../../../src/application/coordinator/worker.js';
-import { LIVE_READER_HEARTBEAT_MS } from '../../../../src/application/ports/store/live-readers.js';
+import { LIVE_READER_HEARTBEAT_MS } from '../../../../src/application/ports/store/log/live-readers.js';
 import { LiveReader } from '../../../conformance/transport/live-feed.js';
 import { create, GROUP, send } from '../commands/drafts.js';
 import { WorkerHarness } from '../processing/worker-harness.js';

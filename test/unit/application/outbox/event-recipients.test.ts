@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { renderEvent } from '../../../../src/application/outbox/render-event.js';
 import type { ChatAudience } from '../../../../src/application/policy/chat-audience.js';
-import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/log/event-log.js';
 import { everyoneOf as listed, since, tooMany } from './audiences.js';
 import { logged, message, oneOfEach } from './logged-events.js';
 

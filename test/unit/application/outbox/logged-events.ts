@@ -1,4 +1,4 @@
-import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/log/event-log.js';
 import { isOfChat } from '../../../../src/contract/messages/chatless-events.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
 import type { Message } from '../../../../src/domain/message.js';

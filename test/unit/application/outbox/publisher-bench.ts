@@ -6,7 +6,7 @@ import { MemoryEventLog } from '../../../../src/adapters/stores/memory/memory-ev
 import { MemoryTables } from '../../../../src/adapters/stores/memory/memory-tables.js';
 import { EventPublisher } from '../../../../src/application/outbox/event-publisher.js';
 import { LiveCopies } from '../../../../src/application/outbox/live-copies.js';
-import type { ChatMembers, EventLog, LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { ChatMembers, EventLog, LoggedEvent } from '../../../../src/application/ports/store/log/event-log.js';
 import type { LiveBatch } from '../../../../src/application/ports/transport/live-feed.js';
 import type { Stage } from '../../../../src/application/ports/worker-observer.js';
 import { realTime } from '../../../../src/application/runtime/time.js';

@@ -15,7 +15,7 @@ import { ChatViewing } from '../../../../src/application/policy/view-chat.js';
 import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
 import { visiblePast } from '../../../../src/application/ports/queries/chat-history.js';
 import { userKey } from '../../../../src/application/ports/store/command-store.js';
-import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/log/event-log.js';
 import type { User } from '../../../../src/domain/user.js';
 import { Chance } from '../../../property/simulation/virtual-time.js';
 import { defaultPolicy, policyWith } from '../../../support/policies/default-policy.js';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { RecipientsCache } from '../../../../src/application/outbox/recipients-cache.js';
 import { AudienceReader } from '../../../../src/application/policy/chat-audience.js';
 import { CurrentPolicy } from '../../../../src/application/policy/current-policy.js';
-import type { ChatMember, ChatMembers, EventLog } from '../../../../src/application/ports/store/event-log.js';
+import type { ChatMember, ChatMembers, EventLog } from '../../../../src/application/ports/store/log/event-log.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';
 import { defaultPolicy, policyWith } from '../../../support/policies/default-policy.js';
 import { GROUP, OTHER_GROUP } from '../commands/drafts.js';

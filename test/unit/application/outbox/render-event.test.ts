@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { encodeEvent, eventId, renderEvent } from '../../../../src/application/outbox/render-event.js';
 import { userKey } from '../../../../src/application/ports/store/command-store.js';
-import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/log/event-log.js';
 import { CHATLESS_EVENTS } from '../../../../src/contract/messages/chatless-events.js';
 import { EVENT_CONTENT_TYPE, eventEnvelope, eventTypes } from '../../../../src/contract/messages/events.js';
 import type { DomainEvent } from '../../../../src/domain/event.js';

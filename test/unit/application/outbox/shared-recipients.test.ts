@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { CHATS_READ_TOGETHER_MAX, SharedRecipients } from '../../../../src/application/outbox/shared-recipients.js';
-import type { ChatMembers, EventLog } from '../../../../src/application/ports/store/event-log.js';
+import type { ChatMembers, EventLog } from '../../../../src/application/ports/store/log/event-log.js';
 import { realTime } from '../../../../src/application/runtime/time.js';
 
 const CHAT: ChatMembers = {

@@ -3,7 +3,7 @@ import { fingerprintOf } from '../../../../src/application/policy/view-chat.js';
 import type { PolicyDecisionPoint } from '../../../../src/application/ports/policy-decision-point.js';
 import type { Caller } from '../../../../src/application/ports/queries/chat-queries.js';
 import type { Cut } from '../../../../src/application/ports/queries/sync-log.js';
-import type { LogStretch } from '../../../../src/application/ports/store/followed-log.js';
+import type { LogStretch } from '../../../../src/application/ports/store/log/followed-log.js';
 import type { LiveHandlers } from '../../../../src/application/ports/transport/live-feed.js';
 import { NOTHING_SYNCED, type SyncProgress } from '../../../../src/application/queries/sync-chats.js';
 import { Connection } from '../../../../src/application/realtime/connection.js';

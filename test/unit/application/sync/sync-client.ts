@@ -1,7 +1,7 @@
 /** What one user could see of chats at which moment, by replaying what happened: a page is held against it. */
 import { expect } from 'chai';
 import type { Cut } from '../../../../src/application/ports/queries/sync-log.js';
-import type { LoggedEvent } from '../../../../src/application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../src/application/ports/store/log/event-log.js';
 import type { SyncProgress } from '../../../../src/application/queries/sync-chats.js';
 import type { HistoryVisibility, Role } from '../../../../src/domain/chat.js';
 import type { Page } from './syncing-client.js';

@@ -8,7 +8,7 @@ import type {
   ThreadView,
   VisiblePast,
 } from '../../../../application/ports/queries/chat-history.js';
-import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../application/ports/store/log/event-log.js';
 import { deliveredThrough } from '../../../../domain/chat.js';
 import { asSeenFrom } from '../../../../domain/event.js';
 import type { Message, MessageRevision } from '../../../../domain/message.js';

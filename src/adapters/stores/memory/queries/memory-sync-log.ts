@@ -10,7 +10,7 @@ import type {
   SyncWindow,
 } from '../../../../application/ports/queries/sync-log.js';
 import { userKey } from '../../../../application/ports/store/command-store.js';
-import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../application/ports/store/log/event-log.js';
 import type { Chat, Member } from '../../../../domain/chat.js';
 import { type MembershipState, stateBeforeArchiving } from '../../../../domain/membership-state.js';
 import { copy } from '../copy.js';

@@ -2,7 +2,7 @@
  * Rows of the log. What an event has beyond its columns is its payload. A message's text is read from the message if it
  * still has the event's revision, otherwise from that revision. A deleted message has no text.
  */
-import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../application/ports/store/log/event-log.js';
 import type { DomainEvent, DomainEventType } from '../../../../domain/event.js';
 import { type Message, messageOfStub } from '../../../../domain/message.js';
 import { DEFAULT_PRESENCE, type Profile } from '../../../../domain/user.js';

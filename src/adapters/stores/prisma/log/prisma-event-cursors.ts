@@ -7,8 +7,8 @@ import type {
   OwnedCursor,
   ParkedEvent,
   ParkedPlace,
-} from '../../../../application/ports/store/event-cursors.js';
-import { LAG_CHATS_MAX } from '../../../../application/ports/store/event-cursors.js';
+} from '../../../../application/ports/store/log/event-cursors.js';
+import { LAG_CHATS_MAX } from '../../../../application/ports/store/log/event-cursors.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';

@@ -1,4 +1,9 @@
-import type { ChatMember, ChatMembers, EventLog, LoggedEvent } from '../../../../application/ports/store/event-log.js';
+import type {
+  ChatMember,
+  ChatMembers,
+  EventLog,
+  LoggedEvent,
+} from '../../../../application/ports/store/log/event-log.js';
 import type { Role } from '../../../../domain/chat.js';
 import type { Claims, UserKind } from '../../../../domain/user.js';
 import { column } from '../columns.js';

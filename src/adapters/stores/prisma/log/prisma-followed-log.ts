@@ -1,5 +1,5 @@
-import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
-import type { FollowedLog, LoggedText, LogStretch } from '../../../../application/ports/store/followed-log.js';
+import type { LoggedEvent } from '../../../../application/ports/store/log/event-log.js';
+import type { FollowedLog, LoggedText, LogStretch } from '../../../../application/ports/store/log/followed-log.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import { CHANGES_AUDIENCE } from '../../../../domain/event.js';
 import { column } from '../columns.js';

@@ -1,5 +1,5 @@
-import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
-import type { LogPart, LogReader } from '../../../../application/ports/store/log-reader.js';
+import type { LoggedEvent } from '../../../../application/ports/store/log/event-log.js';
+import type { LogPart, LogReader } from '../../../../application/ports/store/log/log-reader.js';
 import { PARTITION_WHILE_IMPORTED } from '../../../../domain/chat.js';
 import type { PrismaClient } from '../generated/client.js';
 import { rethrow } from '../store-errors.js';

@@ -9,7 +9,7 @@ import type {
   SyncLog,
   SyncWindow,
 } from '../../../../application/ports/queries/sync-log.js';
-import type { LoggedEvent } from '../../../../application/ports/store/event-log.js';
+import type { LoggedEvent } from '../../../../application/ports/store/log/event-log.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';
 import { EVENT_BYTES, type PageRow, withinPageBytes } from '../queries/page-bytes.js';

@@ -1,4 +1,4 @@
-import type { OwnedCursor } from '../../../../application/ports/store/event-cursors.js';
+import type { OwnedCursor } from '../../../../application/ports/store/log/event-cursors.js';
 import type { IndexedMessage, SearchIndex } from '../../../../application/ports/store/search-index.js';
 import { column } from '../columns.js';
 import { Prisma, type PrismaClient } from '../generated/client.js';

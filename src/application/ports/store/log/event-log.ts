@@ -1,6 +1,6 @@
-import type { ChatKind, HistoryVisibility, Member } from '../../../domain/chat.js';
-import type { DomainEvent } from '../../../domain/event.js';
-import type { User } from '../../../domain/user.js';
+import type { ChatKind, HistoryVisibility, Member } from '../../../../domain/chat.js';
+import type { DomainEvent } from '../../../../domain/event.js';
+import type { User } from '../../../../domain/user.js';
 
 /**
  * One row of the log, which is also the outbox. Its key is partition and position. An event of a chat also has a

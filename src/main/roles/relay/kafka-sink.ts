@@ -1,10 +1,10 @@
 /** The Kafka sink of the role `relay`: its settings, and its consumer. */
 import { readFileSync } from 'node:fs';
-import type { LogConsumer } from '../../application/ports/log-consumer.js';
-import { type Values, variable } from '../../infrastructure/config/config.js';
-import { byteSize, duration, oneOf, text } from '../../infrastructure/config/config-values.js';
-import { StartupError } from '../../infrastructure/process/startup-error.js';
-import type { ProcessBasics } from '../observability.js';
+import type { LogConsumer } from '../../../application/ports/log-consumer.js';
+import { type Values, variable } from '../../../infrastructure/config/config.js';
+import { byteSize, duration, oneOf, text } from '../../../infrastructure/config/config-values.js';
+import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import type { ProcessBasics } from '../../observability.js';
 
 /** By Kafka's own rule. */
 const TOPIC = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
@@ -119,11 +119,11 @@ export async function kafkaConsumers(
 ): Promise<LogConsumer[]> {
   const { kafkaBrokers } = settings;
   if (kafkaBrokers === undefined) return [];
-  const { KafkaConsumer } = await import('../../adapters/sinks/kafka/kafka-consumer.js');
-  const { KafkajsClient } = await import('../../adapters/sinks/kafka/kafkajs-client.js');
-  const { binary, structured } = await import('../../adapters/sinks/kafka/record-format.js');
-  const { realchatFormat } = await import('../../adapters/sinks/kafka/realchat-format.js');
-  const { KafkaMetrics } = await import('../../adapters/telemetry/kafka-metrics.js');
+  const { KafkaConsumer } = await import('../../../adapters/sinks/kafka/kafka-consumer.js');
+  const { KafkajsClient } = await import('../../../adapters/sinks/kafka/kafkajs-client.js');
+  const { binary, structured } = await import('../../../adapters/sinks/kafka/record-format.js');
+  const { realchatFormat } = await import('../../../adapters/sinks/kafka/realchat-format.js');
+  const { KafkaMetrics } = await import('../../../adapters/telemetry/kafka-metrics.js');
 
   const client = new KafkajsClient({
     brokers: kafkaBrokers,

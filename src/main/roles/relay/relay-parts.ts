@@ -1,8 +1,8 @@
 /** A relay as a part of a process: its service and its health. */
-import type { LogConsumer } from '../../application/ports/log-consumer.js';
-import { realTime } from '../../application/runtime/time.js';
-import { service } from '../../infrastructure/process/service-runner.js';
-import type { RoleContext, RoleParts } from './role.js';
+import type { LogConsumer } from '../../../application/ports/log-consumer.js';
+import { realTime } from '../../../application/runtime/time.js';
+import { service } from '../../../infrastructure/process/service-runner.js';
+import type { RoleContext, RoleParts } from '../role.js';
 
 /** A delivery in progress may wait for a sink that does not answer. */
 const STOP_TIMEOUT_MS = 15_000;
@@ -21,8 +21,8 @@ export async function relayParts(
   { settings, store, policy, failpoints, logger, metrics }: RoleContext,
   { name, relayId, consumers }: RelayGiven,
 ): Promise<RoleParts> {
-  const { RelayMetrics } = await import('../../adapters/telemetry/relay-metrics.js');
-  const { Relay } = await import('../../application/relay/relay.js');
+  const { RelayMetrics } = await import('../../../adapters/telemetry/relay-metrics.js');
+  const { Relay } = await import('../../../application/relay/relay.js');
   const observer = new RelayMetrics(metrics.meter);
   let running: InstanceType<typeof Relay> | null = null;
 

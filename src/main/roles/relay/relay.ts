@@ -1,9 +1,9 @@
-import type { LogConsumer } from '../../application/ports/log-consumer.js';
-import { variable } from '../../infrastructure/config/config.js';
-import { oneOf, text } from '../../infrastructure/config/config-values.js';
+import type { LogConsumer } from '../../../application/ports/log-consumer.js';
+import { variable } from '../../../infrastructure/config/config.js';
+import { oneOf, text } from '../../../infrastructure/config/config-values.js';
+import { DATABASE } from '../needs.js';
+import { defineRole } from '../role.js';
 import { kafkaConsumers, kafkaVariables, usesSasl } from './kafka-sink.js';
-import { DATABASE } from './needs.js';
-import { defineRole } from './role.js';
 import { webhookVariables } from './webhook-variables.js';
 
 /** Event log → log consumers. It needs no broker. */
@@ -38,7 +38,7 @@ export const relay = defineRole({
     jsonLinesDir !== undefined || webhooks === 'on' || kafkaBrokers !== undefined,
 
   async compose(context) {
-    const { JsonLinesConsumer } = await import('../../adapters/sinks/json-lines/json-lines-consumer.js');
+    const { JsonLinesConsumer } = await import('../../../adapters/sinks/json-lines/json-lines-consumer.js');
     const { relayParts } = await import('./relay-parts.js');
     const { webhookParts } = await import('./webhook-parts.js');
 

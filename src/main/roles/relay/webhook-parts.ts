@@ -1,15 +1,15 @@
 /** The log consumer of webhooks and the engine that sends, as parts of the role `relay`. */
-import { HttpWebhookSender } from '../../adapters/sinks/webhooks/http-webhook-sender.js';
-import { WebhookMetrics } from '../../adapters/telemetry/webhook-metrics.js';
-import type { LogConsumer } from '../../application/ports/log-consumer.js';
-import { realTime } from '../../application/runtime/time.js';
-import { DeliveryEngine } from '../../application/webhooks/delivery-engine.js';
-import { WebhookConsumer } from '../../application/webhooks/webhook-consumer.js';
-import type { Values } from '../../infrastructure/config/config.js';
-import { type Service, service } from '../../infrastructure/process/service-runner.js';
-import { StartupError } from '../../infrastructure/process/startup-error.js';
-import type { SharedSettings } from '../settings/shared-settings.js';
-import type { RoleContext } from './role.js';
+import { HttpWebhookSender } from '../../../adapters/sinks/webhooks/http-webhook-sender.js';
+import { WebhookMetrics } from '../../../adapters/telemetry/webhook-metrics.js';
+import type { LogConsumer } from '../../../application/ports/log-consumer.js';
+import { realTime } from '../../../application/runtime/time.js';
+import { DeliveryEngine } from '../../../application/webhooks/delivery-engine.js';
+import { WebhookConsumer } from '../../../application/webhooks/webhook-consumer.js';
+import type { Values } from '../../../infrastructure/config/config.js';
+import { type Service, service } from '../../../infrastructure/process/service-runner.js';
+import { StartupError } from '../../../infrastructure/process/startup-error.js';
+import type { SharedSettings } from '../../settings/shared-settings.js';
+import type { RoleContext } from '../role.js';
 import type { webhookVariables } from './webhook-variables.js';
 
 export function webhookParts(

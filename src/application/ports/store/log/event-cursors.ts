@@ -2,7 +2,7 @@
  * Where each log consumer is in each partition, and which relay follows for it. This is in the database, so that a
  * consumer and a partition have one owner, and so that a former owner cannot move a cursor.
  */
-import type { StartAt } from '../log-consumer.js';
+import type { StartAt } from '../../log-consumer.js';
 
 export interface CursorKey {
   /** Name of the consumer. */

@@ -1,7 +1,7 @@
 /** The settings of webhooks, which the role `relay` reads. */
-import { variable } from '../../infrastructure/config/config.js';
-import { duration, integer, oneOf } from '../../infrastructure/config/config-values.js';
-import { parseNetwork } from '../../infrastructure/http/address-rules.js';
+import { variable } from '../../../infrastructure/config/config.js';
+import { duration, integer, oneOf } from '../../../infrastructure/config/config-values.js';
+import { parseNetwork } from '../../../infrastructure/http/address-rules.js';
 
 const HIGHEST_PORT = 65_535;
 const FIRST_DELAY_MAX_MS = 24 * 3_600_000;
