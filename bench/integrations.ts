@@ -41,7 +41,7 @@ const WEBHOOKS: Env = { WEBHOOKS: 'on', WEBHOOK_PORTS: 'any', WEBHOOK_PRIVATE_NE
 
 async function startRelay(env: Env, consumers: Env): Promise<ChildProcess> {
   return spawn(process.execPath, [CLI, 'relay'], {
-    stdio: ['ignore', 'inherit', 'ignore'],
+    stdio: ['ignore', 'ignore', 'inherit'],
     env: { PATH: process.env.PATH ?? '', ...env, OPS_PORT: String(await freePort()), ...consumers },
   });
 }
@@ -74,7 +74,7 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
   });
   await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
   const relay = await startRelay(parley.env, WEBHOOKS);
-  let kafka: ChildProcess | null = null;
+  const toKafka: { relay: ChildProcess | null } = { relay: null };
   const database = new pg.Client({ connectionString: parley.databaseUrl });
   await database.connect();
   const dispatch = await DispatchWatch.connect(services.amqpUrl, 'bench.dispatch', true);
@@ -83,12 +83,12 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
   /** At most one integration. Nothing listens where the dead ones are. */
   const use = async (variant: Variant) => {
     await database.query('DELETE FROM webhooks');
-    if (kafka !== null) await stopRelay(kafka);
-    kafka = null;
+    if (toKafka.relay !== null) await stopRelay(toKafka.relay);
+    toKafka.relay = null;
     if (variant === 'none') return;
     if (variant === 'dead Kafka') {
       const brokers = { KAFKA_BROKERS: `127.0.0.1:${await freePort()}`, KAFKA_TOPIC: 'parley.events' };
-      kafka = await startRelay(parley.env, brokers);
+      toKafka.relay = await startRelay(parley.env, brokers);
       await connecting(database);
       return;
     }
@@ -112,6 +112,8 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
       const order = round % 2 === 0 ? VARIANTS : [...VARIANTS].reverse();
       for (const variant of order) {
         await use(variant);
+        const code = toKafka.relay?.exitCode ?? null;
+        if (code !== null) throw new Error(`the relay to Kafka ended with code ${code}`);
         dispatch.reset();
         delivered = 0;
         const count = RATE * PHASE_SECONDS;
@@ -135,7 +137,8 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
       ),
     ];
     const { rows } = await database.query<{ waiting: number; attempts: number }>(
-      'SELECT (SELECT count(*) FROM webhook_deliveries)::int AS waiting, (SELECT max(failures) FROM webhook_endpoints)::int AS attempts',
+      `SELECT (SELECT count(*) FROM webhook_deliveries)::int AS waiting,
+        (SELECT max(failures) FROM webhook_endpoints)::int AS attempts`,
     );
     return table([
       [`${RATE}/s, ${ROUNDS} turns of ${PHASE_SECONDS} s`, ...VARIANTS],
@@ -145,7 +148,7 @@ async function compare(services: PrivateServices, stopping: AbortSignal): Promis
       ['waiting at the end, failures in a row', '', '', `${rows[0]?.waiting}, ${rows[0]?.attempts}`, ''],
     ]);
   } finally {
-    if (kafka !== null) await stopRelay(kafka);
+    if (toKafka.relay !== null) await stopRelay(toKafka.relay);
     await stopRelay(relay);
     await Promise.all([load.close(), dispatch.close(), database.end()]);
     endpoint.closeAllConnections();

@@ -4,6 +4,7 @@ import type { Attachment, MessageReference } from '../../domain/message.js';
 import type { Refusal } from '../../domain/refusal.js';
 import { type Claims, DEFAULT_USER_KIND } from '../../domain/user.js';
 import { chosenClaims, hasLinks } from '../policy/attributes/gather.js';
+import { NO_ATTRIBUTES } from '../policy/attributes/no-attributes.js';
 import type { Enforced } from '../policy/enforcement.js';
 import type { Action, PolicyAttributes } from '../ports/policy-decision-point.js';
 import type { BatchState, Cause } from '../snapshot/batch-state.js';
@@ -78,17 +79,8 @@ export function attributesAbout(
       claims: chosenClaims(user?.claims, policy.claims),
       token: token === null ? null : chosenClaims(token, policy.tokenClaims),
     },
+    ...NO_ATTRIBUTES,
     producer,
-    chat: null,
-    role: null,
-    target: null,
-    grantedRole: null,
-    message: null,
-    text: null,
-    deleteMode: null,
-    profile: null,
-    user: null,
-    decision: null,
   };
 }
 

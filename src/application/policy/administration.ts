@@ -6,6 +6,7 @@ import type { Action, ActorAttributes, PolicyAttributes } from '../ports/policy-
 import type { Caller, ChatQueries } from '../ports/queries/chat-queries.js';
 import type { DecisionLog } from '../ports/store/decision-log.js';
 import { withCallerAttributes } from './attributes/caller-attributes.js';
+import { NO_ATTRIBUTES } from './attributes/no-attributes.js';
 import { RefusedQueries } from './decisions/refused-queries.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 
@@ -51,16 +52,7 @@ function attributesOf(
   return {
     action,
     actor,
-    producer: null,
-    chat: null,
-    role: null,
-    target: null,
-    grantedRole: null,
-    message: null,
-    text: null,
-    deleteMode: null,
-    profile: null,
+    ...NO_ATTRIBUTES,
     user,
-    decision: null,
   };
 }

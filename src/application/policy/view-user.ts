@@ -1,9 +1,11 @@
 /** Which profiles a caller may see. A user who may not be seen looks the same as one who does not exist. */
+
 import { userKind } from '../../contract/messages/commands.js';
 import type { User, UserKind } from '../../domain/user.js';
 import type { ActorAttributes, PolicyAttributes } from '../ports/policy-decision-point.js';
 import type { Caller, ChatQueries } from '../ports/queries/chat-queries.js';
 import { withCallerAttributes } from './attributes/caller-attributes.js';
+import { NO_ATTRIBUTES } from './attributes/no-attributes.js';
 import type { PolicyEnforcementPoint } from './enforcement.js';
 
 /** These decisions are not recorded: a denial is not told to anyone. */
@@ -41,16 +43,7 @@ function viewing(actor: ActorAttributes, user: NonNullable<PolicyAttributes['use
   return {
     action: 'user.view',
     actor,
-    producer: null,
-    chat: null,
-    role: null,
-    target: null,
-    grantedRole: null,
-    message: null,
-    text: null,
-    deleteMode: null,
-    profile: null,
+    ...NO_ATTRIBUTES,
     user,
-    decision: null,
   };
 }

@@ -22,7 +22,7 @@ export class Callers {
     private readonly wire: Wire,
   ) {}
 
-  /** Returns the error for the client if the metadata prove nobody. */
+  /** Returns the error for the client if the metadata authenticate no user. */
   async of(metadata: Metadata): Promise<Authenticated | ServiceError> {
     try {
       const result = await authenticateCaller(textOf(metadata, 'authorization'), this.verifier);

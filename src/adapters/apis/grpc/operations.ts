@@ -1,17 +1,6 @@
 /** What the gRPC API needs of the rest of Parley. */
-import type { Caller } from '../../../application/ports/queries/chat-queries.js';
+import type { OperationCall } from '../../../application/gateway/operation-call.js';
 import type { RestOperationName } from '../../../contract/rest/operations.js';
-
-export interface OperationCall {
-  caller: Caller;
-  authorization: string;
-  path: Readonly<Record<string, string>>;
-  query: Readonly<Record<string, string>>;
-  body: unknown;
-  idempotencyKey: string | undefined;
-  /** With the trace context, if the request has one. */
-  headers: Readonly<Record<string, unknown>>;
-}
 
 /** Answers the operations of the contract, as REST does: limits, validation, policy, and problems are those of REST. */
 export interface Operations {

@@ -9,6 +9,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import type { CallerSlots } from '../../../application/gateway/caller-slots.js';
+import type { OperationCall } from '../../../application/gateway/operation-call.js';
 import { realTime } from '../../../application/runtime/time.js';
 import { ProtoTypes } from '../../../contract/grpc/proto-types.js';
 import {
@@ -23,7 +24,7 @@ import type { RestOperationName } from '../../../contract/rest/operations.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { type Callers, textOf } from './callers.js';
 import { grpcError, problemError, statusOf } from './grpc-status.js';
-import type { GrpcSettings, OperationCall, Operations } from './operations.js';
+import type { GrpcSettings, Operations } from './operations.js';
 import { type Message, UnreadableRequest, type Wire } from './wire.js';
 
 const PENDING_STATUS = 202;

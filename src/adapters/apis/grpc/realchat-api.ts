@@ -11,6 +11,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { v7 } from 'uuid';
+import type { OperationCall } from '../../../application/gateway/operation-call.js';
 import { DEFAULT_TENANT, USER_ID_PATTERN } from '../../../contract/messages/identifiers.js';
 import type { Problem, ProblemCode } from '../../../contract/messages/problems.js';
 import type { Receipt } from '../../../contract/messages/receipts.js';
@@ -22,7 +23,7 @@ import type { RestMessage } from '../../../contract/rest/responses.js';
 import type { Logger } from '../../../infrastructure/logging/logger.js';
 import { type Authenticated, type Callers, textOf } from './callers.js';
 import { grpcError } from './grpc-status.js';
-import type { OperationCall, Operations } from './operations.js';
+import type { Operations } from './operations.js';
 import { type Message, timestampOf, type Wire } from './wire.js';
 
 export const MESSAGE_API = 'realchat.message.v1.MessageApi';

@@ -1,4 +1,5 @@
 import type { CallerSlots } from '../../../application/gateway/caller-slots.js';
+import type { OperationCall } from '../../../application/gateway/operation-call.js';
 import type { CallerLimiter } from '../../../application/ports/caller-limiter.js';
 import type { Caller } from '../../../application/ports/queries/chat-queries.js';
 import {
@@ -15,18 +16,6 @@ import type { Handler } from './middleware/request-context.js';
 import { traceFrom } from './middleware/request-trace.js';
 import type { OperationHandlers } from './operation-handlers.js';
 import { type Answer, notFound, type ProblemDetails, problemAnswer } from './response.js';
-
-/** An authenticated request of an operation from another API than HTTP. */
-export interface OperationCall {
-  caller: Caller;
-  authorization: string;
-  path: Readonly<Record<string, string>>;
-  query: Readonly<Record<string, string>>;
-  body: unknown;
-  idempotencyKey: string | undefined;
-  /** With the trace context, if the request has one. */
-  headers: Readonly<Record<string, unknown>>;
-}
 
 export interface OperationRunnerDependencies extends OperationHandlers {
   limiter: CallerLimiter;

@@ -4,6 +4,7 @@ import type { Caller, ChatQueries } from '../../ports/queries/chat-queries.js';
 import type { DecisionLog, LoggedDecision } from '../../ports/store/decision-log.js';
 import { withCallerAttributes } from '../attributes/caller-attributes.js';
 import type { Discretion } from '../attributes/describe-attributes.js';
+import { NO_ATTRIBUTES } from '../attributes/no-attributes.js';
 import type { Enforced, PolicyEnforcementPoint } from '../enforcement.js';
 import type { PolicyCache } from '../policy-cache.js';
 import { explainDecision } from './explain-decision.js';
@@ -70,16 +71,7 @@ function askingWhy(actor: ActorAttributes, isActor: boolean): PolicyAttributes {
   return {
     action: 'decision.view',
     actor,
-    producer: null,
-    chat: null,
-    role: null,
-    target: null,
-    grantedRole: null,
-    message: null,
-    text: null,
-    deleteMode: null,
-    profile: null,
-    user: null,
+    ...NO_ATTRIBUTES,
     decision: { isActor },
   };
 }
