@@ -31,7 +31,7 @@ const MS_PER_SECOND = 1000;
 /** What the embedded PostgreSQL may hide: JIT, the planner of an older version, a collation by language. */
 const INSTALLED = 'installed postgres';
 const ON_INSTALLED =
-  /^integration\/(installed-postgres\/|prisma\/(archive|message-commands|missing|prisma-|query-plans|store-audit|sync))/;
+  /^integration\/(installed-postgres\/|prisma\/(archive|message-commands|missing|prisma-|query-plans|webhooks|store-audit|sync))/;
 
 /**
  * A file belongs to the first shard that owns it. The shards that take longest start first, so that no process is left
