@@ -230,7 +230,7 @@ export class Gateway {
   private dispatch(live: LiveEvent): void {
     const { event, chatId } = live;
     const { tenantId } = event.data;
-    // Webhooks are not the users' business.
+    // Clients of users get no events about webhooks.
     if (event.type === 'webhook.upserted' || event.type === 'webhook.deleted') return;
     if (chatId === null) {
       const userId = event.type === 'user.upserted' ? event.data.userId : event.data.actorId;
